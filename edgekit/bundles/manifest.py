@@ -1,0 +1,161 @@
+"""What ``manifest.json`` of a bundle says. The runner reads the same file as plain JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from edgekit.catalog_schema import Sha256
+from edgekit.strict import Strict
+from edgekit.vocabulary import ArtifactFormat, DType, Precision, RuntimeId, Task
+
+
+class FileEntry(Strict):
+    path: str
+    sha256: Sha256
+    size_bytes: int
+
+
+class TensorEntry(Strict):
+    """One input or output of the artifact; see ``conversion.protocol.TensorMap``."""
+
+    name: str
+    source: str
+    transpose: tuple[int, ...] | None
+    dtype: DType
+
+
+class Io(Strict):
+    inputs: tuple[TensorEntry, ...]
+    outputs: tuple[TensorEntry, ...]
+
+
+class Artifact(Strict):
+    path: str
+    """The file the runtime opens, relative to the bundle."""
+    format: ArtifactFormat
+    runtime: RuntimeId
+    runtime_options: dict[str, str] = {}
+    """Session settings the artifact was verified with, e.g. OpenVINO's INFERENCE_PRECISION_HINT."""
+    precision: Precision
+    io: Io
+    source_nodes: dict[str, str] = {}
+    """Artifact operator name -> source node name, where the converter renamed."""
+
+
+class SourceModel(Strict):
+    name: str
+    sha256: Sha256
+    size_bytes: int
+    licence: str | None
+    origin: str | None
+    shapes: dict[str, tuple[int, ...]] = {}
+    """Input shapes fixed by the user."""
+
+
+class Step(Strict):
+    """One step from parent file to child file."""
+
+    converter: str
+    variant: str
+    tool: str
+    version: str
+    arguments: dict[str, str | int | float | bool | None]
+    parent_sha256: Sha256
+    child_sha256: Sha256
+    deterministic: bool
+
+
+class Calibration(Strict):
+    source: str
+    """Name of the folder or file, without its path."""
+    samples: int
+    sha256: Sha256
+    """Over the encoded input tensors, in order."""
+
+
+class Golden(Strict):
+    """A raw sample, the input tensors the contract makes of it, and what this artifact answered."""
+
+    sample: str
+    """The raw sample's file in the bundle."""
+    tensors: str
+    """.npz with ``in:<source name>`` and ``out:<source name>`` arrays, in the source model's names and layouts."""
+    max_relative_error: float
+    """Largest allowed ``max|out - golden| / max|golden|`` on the same kind of machine, and why it is not 0."""
+    prediction: str
+    """The decoded answer as canonical JSON."""
+
+
+class Fidelity(Strict):
+    """Artifact against source on the user's samples."""
+
+    samples: int
+    sqnr_db: float
+    """10 log10(sum source^2 / sum (source - artifact)^2) over the first output of all samples; capped at 200."""
+    cosine: float
+    """Smallest cosine over the samples."""
+    agreement: float
+    """Share of samples on which the decoded answers agree."""
+    data: str
+
+
+class Accuracy(Strict):
+    metric: str
+    source: float
+    artifact: float
+    samples: int
+    data: str
+
+
+class Timing(Strict):
+    """Interleaved with the source model in one run on one machine: the ratio is what carries over."""
+
+    p50_ms: float
+    source_p50_ms: float
+    ratio: float
+    ratio_ci_low: float
+    ratio_ci_high: float
+    rounds: int
+    threads: int
+    machine: str
+    kind: Literal["measured", "emulated"] = "measured"
+
+
+class Dropped(Strict):
+    target: str
+    converter: str
+    precision: str
+    variant: str = ""
+    reason: str
+    fidelity: Fidelity | None = None
+    accuracy: Accuracy | None = None
+    timing: Timing | None = None
+
+
+class Manifest(Strict):
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    edgekit: str
+    name: str
+    task: Task
+    target: str
+    converter: str
+    variant: str = ""
+    model: SourceModel
+    artifact: Artifact
+    steps: tuple[Step, ...]
+    files: tuple[FileEntry, ...]
+    """Every file of the bundle but manifest.json itself."""
+    contract: str = "contract.toml"
+    calibration: Calibration | None = None
+    golden: Golden | None = None
+    fidelity: Fidelity | None = None
+    accuracy: Accuracy | None = None
+    timing: Timing | None = None
+    dropped: tuple[Dropped, ...] = ()
+    candidates: tuple[Dropped, ...] = ()
+    """Verified candidates that lost to this one, with their figures, for the report."""
+    notes: tuple[str, ...] = ()
+    licence: str | None = None
+    sbom: str = "sbom.cdx.json"

@@ -1,0 +1,194 @@
+"""What a target, a profile and a converter file may say. One class a table; units stand in the key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from edgekit.strict import Strict
+from edgekit.vocabulary import Arch, ArtifactFormat, IsaFeature, Precision, RuntimeId
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Source(Strict):
+    """Where a fact stands: a datasheet, a vendor's page, a published measurement's system description."""
+
+    facts: tuple[str, ...]
+    """The keys this source vouches for, e.g. ``cpu.clusters.0.clock_hz``; ``*`` for the whole file."""
+    title: str
+    where: str
+    """Page, path or section, with repository and commit where there is one."""
+    basis: Literal["datasheet", "vendor-page", "measured-system", "architecture-manual", "detected", "estimate"]
+
+
+# --- targets/<id>.toml -------------------------------------------------------------------------------
+
+
+class TargetMemory(Strict):
+    ram_bytes: PositiveInt
+    usable_share: PositiveFloat = 0.75
+    """Share of the RAM that one application may count on."""
+
+
+class TargetRuntime(Strict):
+    """One runtime on the target and what it runs there."""
+
+    id: RuntimeId
+    formats: tuple[ArtifactFormat, ...]
+    precisions: tuple[Precision, ...]
+    status: Literal["available", "waiting"] = "available"
+    waits_for: str | None = None
+    """Why nothing can be built for this runtime yet, and what that waits for."""
+    int8_activations: Literal["uint8", "int8"] = "uint8"
+    """The activation type whose int8 kernels are fast and exact on this target."""
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _waiting_says_why(self) -> TargetRuntime:
+        if (self.status == "waiting") != (self.waits_for is not None):
+            raise ValueError("'waits_for' is needed when status is 'waiting', and only then")
+        return self
+
+
+class Target(Strict):
+    """What to build for."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    id: Id
+    name: str
+    summary: str
+    arch: Arch
+    os: Literal["linux", "android", "harmonyos"]
+    isa_features: tuple[IsaFeature, ...]
+    profile: Id
+    threads: PositiveInt
+    """Threads an application would give to inference there."""
+    memory: TargetMemory
+    runtimes: tuple[TargetRuntime, ...]
+    sources: tuple[Source, ...]
+    detected: bool = False
+    """True for ``host``: arch, ISA features, memory and threads are read off this machine when it is loaded."""
+
+
+# --- profiles/<id>.toml ------------------------------------------------------------------------------
+
+
+class CpuCluster(Strict):
+    core: str
+    cores: PositiveInt
+    clock_hz: PositiveInt
+    l1d_bytes: PositiveInt | None = None
+    l2_bytes: PositiveInt | None = None
+    l2_shared: bool = False
+    """True where the cores of the cluster share one L2 of ``l2_bytes``."""
+
+
+class Cpu(Strict):
+    clusters: tuple[CpuCluster, ...] = Field(min_length=1)
+    isa_features: tuple[IsaFeature, ...]
+    l3_bytes: PositiveInt | None = None
+
+
+class MemorySystem(Strict):
+    ram_bytes: PositiveInt
+    type: str
+    bandwidth_bytes_per_s: PositiveInt | None = None
+    """Theoretical peak: transfer rate times bus width."""
+
+
+class Accelerator(Strict):
+    kind: Literal["npu", "gpu", "dsp"]
+    name: str
+    peak_int8_ops_per_s: PositiveInt | None = None
+    peak_fp16_ops_per_s: PositiveInt | None = None
+
+
+class Profile(Strict):
+    """How a hardware performs: the facts a prediction starts from, each with its source."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    id: Id
+    name: str
+    soc: str
+    cpu: Cpu
+    memory: MemorySystem
+    accelerators: tuple[Accelerator, ...] = ()
+    sources: tuple[Source, ...] = Field(min_length=1)
+    detected: bool = False
+
+
+# --- converters/<id>/converter.toml --------------------------------------------------------------------
+
+
+class WorkerEnvironment(Strict):
+    kind: Literal["core", "isolated"]
+    """core: edgekit's own interpreter; isolated: made from ``lock`` on a Python that fits ``python``."""
+    imports: tuple[str, ...]
+    """Top-level modules that must be importable there."""
+    python: str | None = None
+    """A version specifier such as ``>=3.12,<3.14``."""
+    lock: str | None = None
+    """File name of the hash-locked requirements in the converter's folder."""
+
+    @model_validator(mode="after")
+    def _isolated_has_lock(self) -> WorkerEnvironment:
+        if self.kind == "isolated" and not (self.lock and self.python):
+            raise ValueError("an isolated environment needs 'lock' and 'python'")
+        return self
+
+
+class WorkerLimits(Strict):
+    timeout_s: PositiveInt
+    memory_bytes: PositiveInt
+
+
+class OperatorRefusal(Strict):
+    op: str
+    """ONNX operator, ``domain::Op`` outside the default domain."""
+    reason: str
+
+
+class Operators(Strict):
+    """What the runtime (or the tool before it) can take, in ONNX operators."""
+
+    supported: tuple[str, ...] | Literal["all"]
+    refused: tuple[OperatorRefusal, ...] = ()
+    source: str
+    """How this list was obtained, with the tool's version."""
+
+
+class Variant(Strict):
+    """One candidate this converter offers for a precision: options handed to its worker."""
+
+    precision: Precision
+    name: str = ""
+    """Distinguishes several variants of one precision; empty for the only one."""
+    options: dict[str, str | int | float | bool] = {}
+    tasks: Literal["any", "vision", "text"] = "any"
+    needs_calibration: bool = False
+
+
+class Converter(Strict):
+    """What a converter takes and makes."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    id: Id
+    name: str
+    summary: str
+    accepts: ArtifactFormat
+    emits: ArtifactFormat
+    runtime: RuntimeId | None = None
+    """The runtime that runs what it emits; None for a step whose output only feeds another converter."""
+    variants: tuple[Variant, ...] = Field(min_length=1)
+    quantizes_itself: bool
+    """False: reads the scales of edgekit's QDQ graph; True: its tool calibrates on its own."""
+    nondeterministic: tuple[str, ...] = ()
+    """Steps whose output bytes differ from run to run."""
+    environment: WorkerEnvironment
+    limits: WorkerLimits
+    operators: Operators
+    waits_for: str | None = None
+    """Why it cannot be built yet; such a converter has no worker."""

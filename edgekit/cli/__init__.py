@@ -1,0 +1,1 @@
+"""The commands, one file a verb: parse, call one engine function, print."""

@@ -1,0 +1,77 @@
+"""The ``edgekit`` command: its verbs, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit import __version__
+from edgekit.errors import EdgekitError
+
+app = typer.Typer(
+    name="edgekit",
+    help="Take a model to an edge device and prove that it works there.",
+    epilog="Begin with: edgekit doctor; edgekit models get efficientnet-lite0; edgekit convert --help",
+    rich_markup_mode=None,  # rich's help costs 0.2 s of start-up
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgekit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    # libraries that a command loads read these when they are imported
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    if debug:
+        os.environ["EDGEKIT_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line; exit 0 ok, 1 the user's input or a failed gate, 2 usage, 3 our bug."""
+    try:
+        app()
+    except EdgekitError as error:
+        if os.environ.get("EDGEKIT_DEBUG"):
+            traceback.print_exc()
+        sys.stderr.write(f"edgekit: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("edgekit: interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last stop: our bug, kept in a file to attach
+        if os.environ.get("EDGEKIT_DEBUG"):
+            raise
+        sys.stderr.write(
+            f"edgekit: internal error: {type(error).__name__}: {error}\n"
+            f"This is a bug in edgekit; please attach {_write_log()}\n"
+        )
+        sys.exit(3)
+
+
+def _write_log() -> Path:
+    handle, name = tempfile.mkstemp(prefix="edgekit-bug-", suffix=".log")
+    with os.fdopen(handle, "w") as log:
+        log.write(f"edgekit {__version__}\npython {sys.version}\nargv {sys.argv}\n\n{traceback.format_exc()}")
+    return Path(name)

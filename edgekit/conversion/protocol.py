@@ -1,0 +1,74 @@
+"""What the engine and a converter's worker say to each other: one JSON file in, one JSON file out.
+
+Standard library only, and imported by workers under ``TYPE_CHECKING`` alone: edgekit is not installed in an
+isolated environment.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class ConversionRequest(TypedDict):
+    """What a worker gets. Paths are absolute; ``out_dir`` exists and is empty."""
+
+    source: str
+    """The model in the format the converter accepts, static shapes, opset >= 17 where it is ONNX."""
+    out_dir: str
+    precision: str
+    options: dict[str, str | int | float | bool]
+    """The chosen variant's options, and ``int8_activations`` of the target's runtime."""
+    calibration: str | None
+    """Folder of ``00000.npz``… one sample each: source input name -> array with batch dimension 1."""
+    task: str
+    """The contract's task; ``text…`` and ``sentence…`` mark transformers for tools that must be told."""
+    threads: int
+
+
+class TensorMap(TypedDict):
+    """One input or output of the artifact, and what it is in the source model."""
+
+    name: str
+    """Its name in the artifact."""
+    source: str
+    """Its name in the source model."""
+    transpose: list[int] | None
+    """Axes that take the *source* layout to the artifact's: ``artifact = source.transpose(axes)``."""
+    dtype: str
+    """dtype of the artifact's tensor; runners cast the source's values to it (inputs) and back (outputs)."""
+
+
+class IoMap(TypedDict):
+    inputs: list[TensorMap]
+    outputs: list[TensorMap]
+
+
+class ToolRun(TypedDict):
+    """One tool a worker ran, for the manifest."""
+
+    tool: str
+    version: str
+    arguments: dict[str, str | int | float | bool | None]
+
+
+class ConversionReply(TypedDict):
+    """What a worker answers. Names are relative to ``out_dir``."""
+
+    artifact: str
+    """The file the runtime opens."""
+    files: list[str]
+    """Every file of the artifact, ``artifact`` included."""
+    io: IoMap
+    tools: list[ToolRun]
+    notes: list[str]
+    """What a user should know: operators left in float, nothing quantized, fallbacks."""
+    source_nodes: NotRequired[dict[str, str]]
+    """Artifact operator name -> source node name, where the tool renames."""
+
+
+class WorkerFailure(TypedDict):
+    """What the launcher writes instead of a reply when the worker raised."""
+
+    error: str
+    """One line: what went wrong, in the tool's words."""
+    traceback: str

@@ -1,0 +1,88 @@
+"""The record of one measurement of one bundle on one device, whoever took it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from edgekit.strict import Strict
+from edgekit.vocabulary import MeasurementKind
+
+
+class LatencyRecord(Strict):
+    """Wall time of one inference, raw samples kept so that anyone can recompute."""
+
+    p50: float
+    p90: float
+    p99: float
+    mean: float
+    ci_low: float
+    ci_high: float
+    """Confidence interval of p50 at ``confidence``."""
+    confidence: float = 0.95
+    samples: int
+    raw_ms: tuple[float, ...]
+    warmup_runs: int
+
+
+class MemoryRecord(Strict):
+    """Resident memory of the runner's process; each figure is the highest of its phase."""
+
+    base: int
+    """Interpreter, numpy and runtime imported, no model yet."""
+    load: int
+    first: int
+    steady: int
+    peak: int
+    kernel_peak: int | None
+    """The kernel's own high-water mark over the whole run."""
+    method: str
+
+
+class OperatorTime(Strict):
+    name: str
+    """In the source model's names where they are known."""
+    op: str
+    ms: float
+
+
+class RunContext(Strict):
+    machine: str
+    cpu: str
+    isa_features: tuple[str, ...]
+    cores: int
+    threads: int
+    governor: str | None
+    load_average_1m: float | None
+    temperature_c: float | None
+    os: str
+    kernel: str
+    python: str
+    runtime: str
+    runtime_version: str
+    runtime_options: dict[str, str]
+
+
+class Measurement(Strict):
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    bundle: str
+    bundle_sha256: str
+    model: str
+    target: str
+    precision: str
+    converter: str
+    device: str
+    kind: MeasurementKind
+    latency_ms: LatencyRecord | None
+    cold_start_ms: float
+    """From starting the process to its first answer."""
+    warm_start_ms: float
+    """Load and first inference of a second session in the running process."""
+    load_ms: float
+    memory_bytes: MemoryRecord
+    instructions: int | None = None
+    operators: tuple[OperatorTime, ...]
+    context: RunContext
+    duration_s: float
+    taken_utc: str

@@ -1,0 +1,81 @@
+"""Read a TOML or JSON file against a schema; report every problem at once, with the near miss named."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+class Strict(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+def read_record(path: Path, schema: type[Record]) -> tuple[Record | None, list[str]]:
+    """Read ``path`` (.toml or .json) as ``schema``; return the record or None, and one line per problem."""
+    try:
+        raw = path.read_bytes()
+        data = json.loads(raw) if path.suffix == ".json" else tomllib.loads(raw.decode())
+    except OSError as error:
+        return None, [f"{path}: cannot be read: {error.strerror}"]
+    except (ValueError, RecursionError) as error:  # TOML, JSON and UTF-8 errors are all ValueErrors
+        return None, [f"{path}: {error}"]
+    return check_record(data, schema, where=str(path))
+
+
+def check_record(data: object, schema: type[Record], *, where: str) -> tuple[Record | None, list[str]]:
+    """Check parsed ``data`` against ``schema``; ``where`` opens each problem line."""
+    try:
+        return schema.model_validate(data), []
+    except ValidationError as error:
+        return None, [f"{where}: {_line(detail, schema)}" for detail in error.errors()]
+
+
+def _line(detail: ErrorDetails, schema: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    match detail["type"]:
+        case "extra_forbidden":
+            near = _near_miss(detail["loc"], schema)
+            return f"{key}: unknown key" + (f"; did you mean '{near}'?" if near else "")
+        case "missing":
+            return f"{key}: missing"
+        case "literal_error":
+            expected = str(detail.get("ctx", {}).get("expected", ""))
+            given = str(detail["input"])
+            near_values = difflib.get_close_matches(given, [v.strip(" '") for v in expected.replace(" or ", ",").split(",")], n=1)
+            hint = f"; did you mean '{near_values[0]}'?" if near_values else ""
+            return f"{key}: '{given}' is not one of {expected}{hint}"
+        case "value_error":
+            return f"{key}: {detail['msg'].removeprefix('Value error, ')}" if key else detail["msg"].removeprefix("Value error, ")
+        case _:
+            return f"{key}: {detail['msg'][0].lower()}{detail['msg'][1:]} (given: {detail['input']!r:.60})"
+
+
+def _near_miss(location: tuple[int | str, ...], schema: type[BaseModel]) -> str | None:
+    """The known key of the enclosing table that comes nearest to the unknown one."""
+    tables: list[type[BaseModel]] = [schema]
+    for part in location[:-1]:
+        if isinstance(part, str):
+            fields = [table.model_fields[part] for table in tables if part in table.model_fields]
+            tables = [found for field in fields for found in _models_in(field.annotation)] or tables
+    known = [name for table in tables for name in table.model_fields]
+    close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models_in(argument)]

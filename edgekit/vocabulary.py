@@ -1,0 +1,22 @@
+"""The closed sets of words that catalog files, contracts, manifests and commands share."""
+
+from typing import Literal
+
+Precision = Literal["fp32", "fp16", "int8", "int8-dynamic"]
+"""fp16: half-precision weights; int8: static, calibrated; int8-dynamic: activations quantized as they come."""
+
+ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "om", "ms", "rknn"]
+RuntimeId = Literal["onnxruntime", "openvino", "litert", "tflite-runtime", "cann", "mindspore-lite", "rknn"]
+Arch = Literal["x86_64", "aarch64", "armv7l"]
+IsaFeature = Literal[
+    "sse4.2", "avx", "avx2", "fma", "f16c", "avx-vnni", "avx512f", "avx512-vnni", "avx512-bf16", "amx-int8",
+    "neon", "fp16", "dotprod", "i8mm", "bf16", "sve",
+]  # fmt: skip
+MeasurementKind = Literal["measured", "emulated", "predicted"]
+Task = Literal[
+    "image-classification", "object-detection", "face-detection", "text-detection", "text-recognition",
+    "text-classification", "sentence-embedding", "tensor",
+]  # fmt: skip
+"""``tensor``: no decoder is known, outputs are compared as numbers."""
+
+DType = Literal["float32", "float16", "uint8", "int8", "int32", "int64", "bool"]
