@@ -75,3 +75,6 @@ def _write_log() -> Path:
     with os.fdopen(handle, "w") as log:
         log.write(f"edgekit {__version__}\npython {sys.version}\nargv {sys.argv}\n\n{traceback.format_exc()}")
     return Path(name)
+
+
+# --- the verbs: one import and one line each -----------------------------------------------------------
