@@ -1,0 +1,33 @@
+# make demo   sets everything up, takes two real models through the whole path, names the report
+# make test   sets everything up, runs every test
+VENV ?= .venv
+DEMO ?= demo
+
+.PHONY: setup demo test lint lock bench clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements/dev.lock pyproject.toml scripts/setup
+	@scripts/setup $(VENV)
+	@touch $@
+
+demo: setup
+	@$(VENV)/bin/python scripts/demo.py --out $(DEMO)
+
+test: setup
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+lock: setup
+	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/core.lock
+	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group dev -o requirements/dev.lock
+
+bench: setup
+	@$(VENV)/bin/python benchmarks/golden_path.py
+
+clean:
+	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache
