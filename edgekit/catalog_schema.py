@@ -21,7 +21,9 @@ class Source(Strict):
     title: str
     where: str
     """Page, path or section, with repository and commit where there is one."""
-    basis: Literal["datasheet", "vendor-page", "measured-system", "architecture-manual", "detected", "estimate"]
+    basis: Literal[
+        "datasheet", "vendor-page", "measured-system", "architecture-manual", "detected", "estimate"
+    ]  # fmt: skip
 
 
 # --- targets/<id>.toml -------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ class Target(Strict):
     runtimes: tuple[TargetRuntime, ...]
     sources: tuple[Source, ...]
     detected: bool = False
-    """True for ``host``: arch, ISA features, memory and threads are read off this machine when it is loaded."""
+    """True for ``host``: arch, ISA features, memory and threads are read off this machine on loading."""
 
 
 # --- profiles/<id>.toml ------------------------------------------------------------------------------
@@ -166,9 +168,19 @@ class Variant(Strict):
     precision: Precision
     name: str = ""
     """Distinguishes several variants of one precision; empty for the only one."""
-    options: dict[str, str | int | float | bool] = {}
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     tasks: Literal["any", "vision", "text"] = "any"
+    quantized_by: Literal["none", "edgekit", "tool"] = "none"
+    """edgekit: the worker gets edgekit's QDQ graph and keeps its scales; tool: it quantizes on its own."""
     needs_calibration: bool = False
+
+    @model_validator(mode="after")
+    def _int8_is_quantized_by_somebody(self) -> Variant:
+        if self.precision.startswith("int8") != (self.quantized_by != "none"):
+            raise ValueError("'quantized_by' is needed for int8 precisions, and only for them")
+        if self.quantized_by == "edgekit" and not self.needs_calibration:
+            raise ValueError("quantized_by 'edgekit' needs calibration: set needs_calibration = true")
+        return self
 
 
 class Converter(Strict):
@@ -183,8 +195,8 @@ class Converter(Strict):
     runtime: RuntimeId | None = None
     """The runtime that runs what it emits; None for a step whose output only feeds another converter."""
     variants: tuple[Variant, ...] = Field(min_length=1)
-    quantizes_itself: bool
-    """False: reads the scales of edgekit's QDQ graph; True: its tool calibrates on its own."""
+    runtime_options: dict[str, str] = Field(default_factory=dict)
+    """Session settings that its artifacts are verified and must be run with; they go into the manifest."""
     nondeterministic: tuple[str, ...] = ()
     """Steps whose output bytes differ from run to run."""
     environment: WorkerEnvironment

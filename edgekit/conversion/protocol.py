@@ -9,38 +9,46 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 
-class ConversionRequest(TypedDict):
-    """What a worker gets. Paths are absolute; ``out_dir`` exists and is empty."""
-
-    source: str
-    """The model in the format the converter accepts, static shapes, opset >= 17 where it is ONNX."""
-    out_dir: str
-    precision: str
-    options: dict[str, str | int | float | bool]
-    """The chosen variant's options, and ``int8_activations`` of the target's runtime."""
-    calibration: str | None
-    """Folder of ``00000.npz``… one sample each: source input name -> array with batch dimension 1."""
-    task: str
-    """The contract's task; ``text…`` and ``sentence…`` mark transformers for tools that must be told."""
-    threads: int
-
-
 class TensorMap(TypedDict):
-    """One input or output of the artifact, and what it is in the source model."""
+    """One input or output of a file, and what it is in the source model."""
 
     name: str
-    """Its name in the artifact."""
+    """Its name in the file."""
     source: str
     """Its name in the source model."""
     transpose: list[int] | None
-    """Axes that take the *source* layout to the artifact's: ``artifact = source.transpose(axes)``."""
+    """Axes that take the *source* layout to the file's: ``tensor = source.transpose(axes)``."""
     dtype: str
-    """dtype of the artifact's tensor; runners cast the source's values to it (inputs) and back (outputs)."""
+    """dtype of the file's tensor; runners cast the source's values to it (inputs) and back (outputs)."""
 
 
 class IoMap(TypedDict):
     inputs: list[TensorMap]
     outputs: list[TensorMap]
+
+
+class ConversionRequest(TypedDict):
+    """What a worker gets. Paths are absolute; ``out_dir`` exists and is empty."""
+
+    source: str
+    """The file in the format the converter accepts; static shapes, opset >= 17 where it is ONNX.
+
+    edgekit's QDQ graph for variants ``quantized_by = "edgekit"``, the float model for all others.
+    """
+    io: IoMap | None
+    """What the inputs and outputs of ``source`` are in the source model; None where they are the same.
+
+    Set for the second of two converters: the reply's ``io`` again maps to the source model, not to ``source``.
+    """
+    out_dir: str
+    precision: str
+    options: dict[str, str | int | float | bool]
+    """The chosen variant's options, and ``int8_activations`` (uint8, int8) of the target's runtime."""
+    calibration: str | None
+    """Folder of ``00000.npz``… one sample each: *source model's* input name -> array with batch 1."""
+    task: str
+    """The contract's task; ``text-classification``, ``sentence-embedding`` mark transformers for some tools."""
+    threads: int
 
 
 class ToolRun(TypedDict):

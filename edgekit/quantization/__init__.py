@@ -1,0 +1,1 @@
+"""Quantize a model once, into an ONNX graph with QuantizeLinear/DequantizeLinear pairs (QDQ)."""
