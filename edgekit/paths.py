@@ -1,0 +1,12 @@
+"""Where edgekit keeps what it can make again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """The user's cache folder of edgekit: ``$XDG_CACHE_HOME/edgekit``, else ``~/.cache/edgekit``; may be absent."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "edgekit"

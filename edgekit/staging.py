@@ -1,0 +1,87 @@
+"""Build a folder aside and move it into place in one step, so that a killed run leaves nothing half done.
+
+A staging folder is held by a lock that dies with its process, also under ``kill -9``: whoever comes next can
+tell a neighbour at work from wreckage, and removes the wreckage.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+STAGING = ".edgekit-staging-"
+REPLACED = ".edgekit-replaced-"
+
+
+@contextmanager
+def staging_folder(parent: Path) -> Iterator[Path]:
+    """A new empty folder inside ``parent`` (made where absent), removed at the end unless moved away.
+
+    OSError where ``parent`` cannot be written.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    clean_stale(parent)
+    path, handle = _create_locked(parent)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
+
+
+def move_into_place(staged: Path, final: Path) -> None:
+    """Make ``staged`` (a file or folder on the same file system) be ``final``, replacing what is there."""
+    if not staged.is_dir() or not final.exists():
+        os.replace(staged, final)
+        return
+    # a folder cannot replace a full one; the old one steps aside and is put back by clean_stale after a kill
+    old = final.with_name(REPLACED + final.name)
+    os.replace(final, old)
+    os.replace(staged, final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def clean_stale(parent: Path) -> None:
+    """Remove what killed runs left in ``parent``, and put back what they had moved aside."""
+    for path in sorted(parent.glob(f"{STAGING}*")):
+        handle = _lock(path)
+        if handle is not None:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(handle)
+    for old in sorted(parent.glob(f"{REPLACED}*")):
+        final = old.with_name(old.name.removeprefix(REPLACED))
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(old, final)
+
+
+def _create_locked(parent: Path) -> tuple[Path, int]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=STAGING, dir=parent))
+        path.chmod(0o755)  # it becomes the bundle, which others may read
+        handle = _lock(path)
+        # a neighbour's cleaning may have come between the two calls
+        if handle is not None and path.exists():
+            return path, handle
+        if handle is not None:
+            os.close(handle)
+
+
+def _lock(path: Path) -> int | None:
+    """Take the folder's lock without waiting; None where its process lives (or the folder went away)."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
