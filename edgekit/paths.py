@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """The user's cache folder of edgekit: ``$XDG_CACHE_HOME/edgekit``, else ``~/.cache/edgekit``; may be absent."""
+    """``$XDG_CACHE_HOME/edgekit``, else ``~/.cache/edgekit``; may be absent."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "edgekit"

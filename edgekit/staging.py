@@ -35,14 +35,14 @@ def staging_folder(parent: Path) -> Iterator[Path]:
 
 
 def move_into_place(staged: Path, final: Path) -> None:
-    """Make ``staged`` (a file or folder on the same file system) be ``final``, replacing what is there."""
+    """Rename ``staged`` (a file or folder of the same file system) to ``final``, replacing what is there."""
     if not staged.is_dir() or not final.exists():
-        os.replace(staged, final)
+        staged.replace(final)
         return
     # a folder cannot replace a full one; the old one steps aside and is put back by clean_stale after a kill
     old = final.with_name(REPLACED + final.name)
-    os.replace(final, old)
-    os.replace(staged, final)
+    final.replace(old)
+    staged.replace(final)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -58,7 +58,7 @@ def clean_stale(parent: Path) -> None:
         if final.exists():
             shutil.rmtree(old, ignore_errors=True)
         else:
-            os.replace(old, final)
+            old.replace(final)
 
 
 def _create_locked(parent: Path) -> tuple[Path, int]:

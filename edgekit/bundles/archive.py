@@ -19,7 +19,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """Write every file below ``folder`` into ``archive``: sorted, without times, owners or modes of this machine."""
+    """Write every file below ``folder`` into ``archive``: sorted, without this machine's times and modes."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as out:
         for path in sorted(item for item in folder.rglob("*") if item.is_file()):
             info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=EPOCH)
@@ -32,7 +32,7 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack ``archive`` into the empty ``folder``; BundleError names every entry that must not be in a bundle."""
+    """Unpack ``archive`` into the empty ``folder``; BundleError names the entries no bundle may have."""
     try:
         with zipfile.ZipFile(archive) as opened:
             problems = _problems(opened.infolist(), archive.stat().st_size)

@@ -16,7 +16,7 @@ def sha256_of(path: Path) -> str:
 
 
 def entries(folder: Path, *, without: Iterable[str] = ()) -> tuple[FileEntry, ...]:
-    """Every regular file below ``folder``, in order of its path; symlinks are listed by what they are not: files."""
+    """Every regular file below ``folder``, in order of its path; symlinks are no files of a bundle."""
     left_out = set(without)
     found = []
     for path in sorted(folder.rglob("*")):

@@ -36,11 +36,11 @@ class Artifact(Strict):
     """The file the runtime opens, relative to the bundle."""
     format: ArtifactFormat
     runtime: RuntimeId
-    runtime_options: dict[str, str] = {}
+    runtime_options: dict[str, str] = Field(default_factory=dict)
     """Session settings the artifact was verified with, e.g. OpenVINO's INFERENCE_PRECISION_HINT."""
     precision: Precision
     io: Io
-    source_nodes: dict[str, str] = {}
+    source_nodes: dict[str, str] = Field(default_factory=dict)
     """Artifact operator name -> source node name, where the converter renamed."""
 
 
@@ -50,7 +50,7 @@ class SourceModel(Strict):
     size_bytes: int
     licence: str | None
     origin: str | None
-    shapes: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     """Input shapes fixed by the user."""
 
 
@@ -81,9 +81,9 @@ class Golden(Strict):
     sample: str
     """The raw sample's file in the bundle."""
     tensors: str
-    """.npz with ``in:<source name>`` and ``out:<source name>`` arrays, in the source model's names and layouts."""
+    """.npz of ``in:<name>`` and ``out:<name>`` arrays, in the source model's names and layouts."""
     max_relative_error: float
-    """Largest allowed ``max|out - golden| / max|golden|`` on the same kind of machine, and why it is not 0."""
+    """Largest allowed ``max|out - golden| / max|golden|`` on the same kind of machine."""
     prediction: str
     """The decoded answer as canonical JSON."""
 
@@ -93,7 +93,7 @@ class Fidelity(Strict):
 
     samples: int
     sqnr_db: float
-    """10 log10(sum source^2 / sum (source - artifact)^2) over the first output of all samples; capped at 200."""
+    """10 log10(sum source^2 / sum (source - artifact)^2), first output of all samples; at most 200."""
     cosine: float
     """Smallest cosine over the samples."""
     agreement: float
