@@ -1,0 +1,160 @@
+"""Put evidence into one HTML file that needs no network: text first, plots beside it, provenance at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jinja2
+import plotly.graph_objects as go
+import plotly.io
+import plotly.offline
+
+from edgekit import __version__
+from edgekit.errors import DataError
+from edgekit.profiling.record import Measurement
+from edgekit.reports import plots
+from edgekit.reports.sources import Evidence
+
+PLOT_OPTIONS = {"displayModeBar": False, "responsive": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A titled plot with the sentence that says how to read it."""
+
+    title: str
+    reading: str
+    plot: str
+
+
+def write_report(evidence: Evidence, out: Path, *, title: str | None = None) -> Path:
+    """Write ``out`` whole or not at all; raises DataError where there is nothing to show or no place for it."""
+    if not evidence.manifests and not evidence.measurements:
+        raise DataError("nothing to report: give bundles (*.edgekit) or measurements (*.json)")
+    page = render(evidence, title=title or _title(evidence))
+    staging = out.with_name(f".{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging.write_text(page, encoding="utf-8")
+        staging.replace(out)
+    except OSError as error:
+        raise DataError(f"{out}: the report cannot be written: {error.strerror}") from error
+    return out
+
+
+def render(evidence: Evidence, *, title: str) -> str:
+    """The page's HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edgekit.reports", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(bytes=_bytes, ms=_ms, percent=_percent)
+    return environment.get_template("report.html.j2").render(
+        title=title,
+        version=__version__,
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        manifests=evidence.manifests,
+        measurements=evidence.measurements,
+        candidate_sections=_candidate_sections(evidence),
+        run_sections=_run_sections(evidence.measurements),
+        plotly_js=plotly.offline.get_plotlyjs(),
+    )
+
+
+def _title(evidence: Evidence) -> str:
+    models = [manifest.model.name for manifest in evidence.manifests] + [
+        run.model for run in evidence.measurements
+    ]
+    return "edgekit report: " + ", ".join(dict.fromkeys(models))
+
+
+def _candidate_sections(evidence: Evidence) -> list[Section]:
+    sections = []
+    for manifest in evidence.manifests:
+        points, quality = plots.candidate_points(manifest)
+        if points:
+            reading = "Up and to the left is better. Left of the dotted line is faster than the source model."
+            if manifest.timing:
+                reading += f" Interleaved on {manifest.timing.machine}, {manifest.timing.threads} thread(s)."
+            sections.append(
+                Section(
+                    title=f"{manifest.model.name} for {manifest.target}: accuracy against latency",
+                    reading=reading,
+                    plot=_html(plots.candidates_plane(points, quality)),
+                )
+            )
+    return sections
+
+
+def _run_sections(runs: Sequence[Measurement]) -> list[Section]:
+    if not runs:
+        return []
+    named = _named(runs)
+    timed = [(name, run.latency_ms) for name, run in named if run.latency_ms is not None]
+    sections = []
+    if timed:
+        reading = "Each step is one inference; a steep curve is a steady latency, a long tail to the right is jitter."
+        sections.append(
+            Section(
+                title="Latency distribution", reading=reading, plot=_html(plots.latency_distribution(timed))
+            )
+        )
+    method = "; ".join(dict.fromkeys(run.memory_bytes.method for run in runs))
+    sections.append(
+        Section(
+            title="Memory by phase",
+            reading=f"Highest resident memory of the runner's process in each phase. {method}",
+            plot=_html(plots.memory_by_phase(named)),
+        )
+    )
+    for name, run in named:
+        if run.operators:
+            whole = (
+                "Time of each operator of one inference, in the source model's names where they are known."
+            )
+            sections.append(
+                Section(
+                    title=f"Time by operator: {name}", reading=whole, plot=_html(plots.time_by_operator(run))
+                )
+            )
+            sections.append(
+                Section(
+                    title=f"Time by operator type: {name}",
+                    reading="The same time, summed over operators of one type.",
+                    plot=_html(plots.time_by_operator_type(run)),
+                )
+            )
+    return sections
+
+
+def _named(runs: Sequence[Measurement]) -> list[tuple[str, Measurement]]:
+    """A short name for each run, numbered where two would be the same."""
+    names = [f"{run.model} {run.precision} {run.converter}, {run.device}" for run in runs]
+    return [
+        (f"{name} ({index + 1})" if names.count(name) > 1 else name, run)
+        for index, (name, run) in enumerate(zip(names, runs, strict=True))
+    ]
+
+
+def _html(figure: go.Figure) -> str:
+    return str(plotly.io.to_html(figure, include_plotlyjs=False, full_html=False, config=PLOT_OPTIONS))
+
+
+def _bytes(count: int | None) -> str:
+    if count is None:
+        return "–"
+    return f"{count / (1 << 20):.1f} MiB" if count >= 1 << 20 else f"{count / 1024:.1f} KiB"
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g} ms" if value < 100 else f"{value:.0f} ms"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"

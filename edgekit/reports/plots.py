@@ -1,0 +1,211 @@
+"""The plots of a report, as plotly figures: one function a plot, each from records alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import plotly.graph_objects as go
+
+from edgekit.bundles.manifest import Accuracy, Fidelity, Manifest, Timing
+from edgekit.profiling.record import LatencyRecord, Measurement
+
+# a palette that stays apart for the common colour-vision deficiencies (Okabe & Ito 2008)
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+INK, GRID, FONT = (
+    "#1f2933",
+    "#e4e7eb",
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
+)
+MEBIBYTE = 1 << 20
+OPERATORS_SHOWN = 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One candidate in the accuracy-latency plane."""
+
+    label: str
+    ratio: float
+    """Latency over the source model's, interleaved on one machine."""
+    quality: float
+    """Accuracy where labels exist, else agreement with the source; 0..1."""
+    state: str
+    """``kept``, ``dropped`` or ``source``."""
+    reason: str
+
+
+def latency_distribution(named: Sequence[tuple[str, LatencyRecord]]) -> go.Figure:
+    """Every sample of each run as a cumulative curve, with p50, p90 and p99 marked."""
+    figure = go.Figure()
+    for (name, latency), color in zip(named, _colors(len(named)), strict=True):
+        ordered = sorted(latency.raw_ms)
+        shares = [100.0 * (index + 1) / len(ordered) for index in range(len(ordered))]
+        figure.add_scatter(
+            x=ordered, y=shares, mode="lines", line={"shape": "hv", "color": color, "width": 2}, name=name,
+            hovertemplate="%{y:.0f} % of inferences took at most %{x:.3f} ms<extra></extra>",
+        )  # fmt: skip
+        marks = {"p50": (latency.p50, 50), "p90": (latency.p90, 90), "p99": (latency.p99, 99)}
+        figure.add_scatter(
+            x=[value for value, _ in marks.values()], y=[share for _, share in marks.values()],
+            mode="markers+text", text=list(marks), textposition="bottom right", showlegend=False,
+            marker={"color": color, "size": 8}, textfont={"color": color}, hoverinfo="skip",
+        )  # fmt: skip
+    slowest = max(latency.p99 for _, latency in named)
+    fastest = min(min(latency.raw_ms) for _, latency in named)
+    figure.update_xaxes(title="latency of one inference, ms", range=[fastest * 0.95, slowest * 1.25])
+    figure.update_yaxes(title="share of inferences, %", range=[0, 103])
+    return _styled(figure, height=320, legend=len(named) > 1)
+
+
+def memory_by_phase(named: Sequence[tuple[str, Measurement]]) -> go.Figure:
+    """Peak resident memory of each phase, grouped by run."""
+    phases = ("base", "load", "first", "steady")
+    titles = ["runtime imported", "model loaded", "first inference", "steady"]
+    figure = go.Figure()
+    for (name, run), color in zip(named, _colors(len(named)), strict=True):
+        values = [getattr(run.memory_bytes, phase) / MEBIBYTE for phase in phases]
+        figure.add_bar(
+            x=titles, y=values, name=name, marker_color=color, text=[f"{value:.0f}" for value in values],
+            textposition="outside", cliponaxis=False, hovertemplate="%{x}: %{y:.1f} MiB<extra></extra>",
+        )  # fmt: skip
+    figure.update_yaxes(title="peak resident memory, MiB", rangemode="tozero")
+    figure.update_layout(barmode="group", bargap=0.35)
+    return _styled(figure, height=320, legend=len(named) > 1)
+
+
+def time_by_operator(run: Measurement) -> go.Figure:
+    """The operators that take the most time, slowest on top; the rest in one bar."""
+    ordered = sorted(run.operators, key=lambda row: row.ms, reverse=True)
+    rest = ordered[OPERATORS_SHOWN:]
+    labels = [f"{_shortened(row.name)}  ·  {row.op}" for row in ordered[:OPERATORS_SHOWN]]
+    values = [row.ms for row in ordered[:OPERATORS_SHOWN]]
+    if rest:
+        labels.append(f"{len(rest)} more")
+        values.append(sum(row.ms for row in rest))
+    total = sum(values) or 1.0
+    figure = go.Figure(
+        go.Bar(
+            x=values, y=_distinct(labels), orientation="h",
+            marker_color=[PALETTE[0]] * min(len(ordered), OPERATORS_SHOWN) + ["#9aa5b1"] * bool(rest),
+            text=[f"{value:.3f} ms · {100 * value / total:.0f} %" for value in values], textposition="outside",
+            cliponaxis=False, hovertemplate="%{y}: %{x:.4f} ms<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", automargin=True, tickfont={"size": 11})
+    figure.update_xaxes(title="ms per inference", range=[0, max(values, default=1.0) * 1.25])
+    return _styled(figure, height=90 + 24 * len(labels), legend=False)
+
+
+def time_by_operator_type(run: Measurement) -> go.Figure:
+    """Share of the time by operator type."""
+    by_type: dict[str, float] = defaultdict(float)
+    for row in run.operators:
+        by_type[row.op] += row.ms
+    ordered = sorted(by_type.items(), key=lambda item: item[1], reverse=True)
+    figure = go.Figure(
+        go.Pie(
+            labels=[name for name, _ in ordered], values=[value for _, value in ordered], hole=0.55, sort=False,
+            marker={"colors": [PALETTE[index % 6] for index in range(len(ordered))]}, textinfo="label+percent",
+            textposition="auto", hovertemplate="%{label}: %{value:.3f} ms<extra></extra>",
+        )
+    )  # fmt: skip
+    return _styled(figure, height=320, legend=False)
+
+
+def candidates_plane(points: Sequence[Point], quality: str) -> go.Figure:
+    """Quality against latency: what was kept, and what was dropped and why (on hover)."""
+    figure = go.Figure()
+    looks = {
+        "source": ("source model", "#616e7c", "diamond"),
+        "kept": ("kept", PALETTE[2], "circle"),
+        "dropped": ("dropped", PALETTE[1], "x"),
+    }
+    for state, (name, color, symbol) in looks.items():
+        chosen = [point for point in points if point.state == state]
+        if chosen:
+            figure.add_scatter(
+                x=[point.ratio for point in chosen], y=[100 * point.quality for point in chosen], name=name,
+                mode="markers+text", text=[point.label for point in chosen], textposition="top center",
+                marker={"color": color, "size": 13, "symbol": symbol}, textfont={"size": 11},
+                customdata=[point.reason for point in chosen],
+                hovertemplate="%{text}<br>%{x:.2f} × the source's latency<br>%{y:.2f} %<br>%{customdata}<extra></extra>",
+            )  # fmt: skip
+    figure.add_vline(x=1.0, line={"color": "#9aa5b1", "dash": "dot", "width": 1})
+    figure.update_xaxes(title="latency, as a ratio to the source model (left is faster)", rangemode="tozero")
+    lowest, highest = min(p.quality for p in points), max(p.quality for p in points)
+    margin = max(0.5, 100 * (highest - lowest) * 0.2)
+    figure.update_yaxes(title=f"{quality}, %", range=[100 * lowest - margin, 100 * highest + margin])
+    return _styled(figure, height=360, legend=True)
+
+
+class Judged(Protocol):
+    """What was found about a candidate, kept or dropped."""
+
+    @property
+    def fidelity(self) -> Fidelity | None: ...
+    @property
+    def accuracy(self) -> Accuracy | None: ...
+    @property
+    def timing(self) -> Timing | None: ...
+
+
+def candidate_points(manifest: Manifest) -> tuple[list[Point], str]:
+    """The candidates of one bundle that were timed and checked, and the name of the quality they share."""
+    kept = _point(
+        manifest, _label(manifest.converter, manifest.artifact.precision, manifest.variant), "kept", "",
+        labelled=manifest.accuracy is not None,
+    )  # fmt: skip
+    others = [
+        _point(
+            row, _label(row.converter, row.precision, row.variant), "dropped", row.reason,
+            labelled=manifest.accuracy is not None,
+        )
+        for row in (*manifest.candidates, *manifest.dropped)
+    ]  # fmt: skip
+    points = [point for point in (kept, *others) if point is not None]
+    if points:
+        quality = manifest.accuracy.source if manifest.accuracy else 1.0
+        points.append(
+            Point(label="source", ratio=1.0, quality=quality, state="source", reason="fp32, onnxruntime")
+        )
+    return points, manifest.accuracy.metric if manifest.accuracy else "agreement with the source"
+
+
+def _point(row: Judged, label: str, state: str, reason: str, *, labelled: bool) -> Point | None:
+    quality = (
+        (row.accuracy and row.accuracy.artifact) if labelled else (row.fidelity and row.fidelity.agreement)
+    )
+    if row.timing is None or quality is None:
+        return None
+    return Point(label=label, ratio=row.timing.ratio, quality=quality, state=state, reason=reason)
+
+
+def _label(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _colors(count: int) -> list[str]:
+    return [PALETTE[index % len(PALETTE)] for index in range(count)]
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """plotly merges bars of one label; invisible marks keep operators of one name apart."""
+    return [label + "\u200b" * labels[:index].count(label) for index, label in enumerate(labels)]
+
+
+def _shortened(name: str, longest: int = 44) -> str:
+    return name if len(name) <= longest else f"…{name[-longest + 1 :]}"
+
+
+def _styled(figure: go.Figure, *, height: int, legend: bool) -> go.Figure:
+    figure.update_layout(
+        template="none", height=height, showlegend=legend, margin={"l": 70, "r": 30, "t": 20, "b": 55},
+        font={"family": FONT, "size": 13, "color": INK}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "y": 1.12, "x": 0}, hoverlabel={"font": {"family": FONT}},
+    )  # fmt: skip
+    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    return figure
