@@ -173,6 +173,8 @@ class Variant(Strict):
     quantized_by: Literal["none", "edgekit", "tool"] = "none"
     """edgekit: the worker gets edgekit's QDQ graph and keeps its scales; tool: it quantizes on its own."""
     needs_calibration: bool = False
+    emits: ArtifactFormat | None = None
+    """Where it differs from the converter's."""
 
     @model_validator(mode="after")
     def _int8_is_quantized_by_somebody(self) -> Variant:

@@ -38,7 +38,7 @@ class ConversionRequest(TypedDict):
     io: IoMap | None
     """What the inputs and outputs of ``source`` are in the source model; None where they are the same.
 
-    Set for the second of two converters: the reply's ``io`` again maps to the source model, not to ``source``.
+    Set for the second of two converters; its reply maps to the source model again, not to ``source``.
     """
     out_dir: str
     precision: str
@@ -47,7 +47,7 @@ class ConversionRequest(TypedDict):
     calibration: str | None
     """Folder of ``00000.npz``… one sample each: *source model's* input name -> array with batch 1."""
     task: str
-    """The contract's task; ``text-classification``, ``sentence-embedding`` mark transformers for some tools."""
+    """The contract's task; ``text…`` and ``sentence…`` mark transformers for some tools."""
     threads: int
 
 

@@ -1,0 +1,29 @@
+"""Have the QDQ graph made that every converter able to read QDQ takes its scales from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.catalog_schema import WorkerLimits
+from edgekit.conversion.workers import Worker, launch
+
+if TYPE_CHECKING:
+    from edgekit.conversion.protocol import ConversionReply, ConversionRequest
+
+_WORKER = Worker(
+    name="quantization",
+    python=Path(sys.executable),
+    file=Path(__file__).parents[1] / "quantization" / "worker.py",
+    limits=WorkerLimits(timeout_s=1800, memory_bytes=6 * 2**30),
+)
+
+
+def quantize(request: ConversionRequest, *, log: Path) -> ConversionReply:
+    """Quantize ``request["source"]`` (float ONNX, opset >= 13) on all samples of ``request["calibration"]``.
+
+    Writes ``qdq.onnx`` into ``out_dir``: int8 weights per output channel, activations in
+    ``options["int8_activations"]`` (uint8, int8), int32 biases. Raises WorkerError.
+    """
+    return launch(_WORKER, request, log=log)
