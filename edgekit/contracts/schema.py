@@ -18,10 +18,12 @@ from edgekit.vocabulary import DType, Task
 class ImageInput(Strict):
     """An input made from an image: decode, resize, colour order, ``(pixel - mean) / std``, layout, dtype.
 
-    ``resize``: ``stretch`` to ``size``; ``crop``: short side to ``resize_short_side`` (default: size), then the
-    centre; ``letterbox``: fit inside ``size``, rest filled with ``pad_value``; ``fit-height``: to the height of
-    ``size``, width by aspect ratio up to the width of ``size``, padded right (PP-OCR recognition);
-    ``limit-side``: longest side at most ``size``, both sides rounded to ``multiple_of`` (PP-OCR detection).
+    ``resize``: ``stretch`` to ``size``; ``crop``: short side to ``resize_short_side`` (default: just covering
+    ``size``), then the centre; ``letterbox``: fit inside ``size``, centred, rest filled with ``pad_value``;
+    ``fit-height``: to the height of ``size``, width by aspect ratio up to the width of ``size``, padded right
+    (PP-OCR recognition); ``limit-side``: shrunk to fit inside ``size``, then both sides rounded to
+    ``multiple_of`` (PP-OCR detection; only for models with free height and width).
+    Integer dtypes are rounded half to even and clipped.
     """
 
     kind: Literal["image"]
@@ -48,6 +50,16 @@ class ImageInput(Strict):
             raise ValueError(f"'mean' and 'std' need {channels} value(s) for color '{self.color}'")
         return self
 
+    @model_validator(mode="after")
+    def _short_side_covers_size(self) -> ImageInput:
+        if self.resize_short_side is None:
+            return self
+        if self.resize != "crop" or self.resize_short_side < max(self.size):
+            raise ValueError(
+                "'resize_short_side' belongs to resize 'crop' and is at least the larger side of 'size'"
+            )
+        return self
+
 
 class TokenInput(Strict):
     """An input made from a text by the contract's tokenizer."""
@@ -66,6 +78,7 @@ class TensorInput(Strict):
     kind: Literal["tensor"]
     name: str
     shape: tuple[PositiveInt, ...]
+    """Batch dimension included."""
     dtype: DType = "float32"
 
 
@@ -93,16 +106,28 @@ class EmbeddingOutput(Strict):
 
 
 class BoxesOutput(Strict):
-    """Boxes of a detector. ``decoder`` names the family, ``names`` its raw outputs in the order it expects."""
+    """Boxes of a detector. ``decoder`` names the family, ``names`` its raw outputs in the order it expects.
+
+    yolov3: one output a scale, [N, anchors*(5+classes), H, W], before any sigmoid.
+    blazeface: scores [N, 512, 1], scores [N, 384, 1], boxes [N, 512, 16], boxes [N, 384, 16].
+    """
 
     kind: Literal["boxes"]
     decoder: Literal["yolov3", "blazeface"]
-    names: tuple[str, ...]
+    names: tuple[str, ...] = Field(min_length=1)
     labels: str
     anchors: tuple[tuple[float, float], ...] = ()
     """yolov3: anchor (width, height) in input pixels, grouped by output in the order of ``names``."""
     score_threshold: NonNegativeFloat = 0.5
     iou_threshold: NonNegativeFloat = 0.45
+
+    @model_validator(mode="after")
+    def _decoder_gets_what_it_needs(self) -> BoxesOutput:
+        if self.decoder == "blazeface" and (len(self.names) != 4 or self.anchors):
+            raise ValueError("decoder 'blazeface' needs 4 'names' and no 'anchors'")
+        if self.decoder == "yolov3" and (not self.anchors or len(self.anchors) % len(self.names)):
+            raise ValueError("decoder 'yolov3' needs the same number of 'anchors' for each of 'names'")
+        return self
 
 
 class TextRegionsOutput(Strict):
@@ -121,20 +146,42 @@ class TextOutput(Strict):
     kind: Literal["text"]
     name: str
     characters: str
-    """File with one character a line."""
+    """File with one character a line, UTF-8; blank and the last space are not in it."""
 
 
 class TensorOutput(Strict):
-    """Nothing is known of it: compared as numbers."""
+    """Nothing is known of them: compared as numbers."""
 
     kind: Literal["tensor"]
-    name: str
+    names: tuple[str, ...] = Field(min_length=1)
 
 
 Output = Annotated[
     ClassesOutput | EmbeddingOutput | BoxesOutput | TextRegionsOutput | TextOutput | TensorOutput,
     Field(discriminator="kind"),
 ]
+
+
+OUTPUT_KIND: dict[Task, str] = {
+    "image-classification": "classes",
+    "object-detection": "boxes",
+    "face-detection": "boxes",
+    "text-detection": "text-regions",
+    "text-recognition": "text",
+    "text-classification": "classes",
+    "sentence-embedding": "embedding",
+    "tensor": "tensor",
+}
+INPUT_KIND: dict[Task, str] = {
+    "image-classification": "image",
+    "object-detection": "image",
+    "face-detection": "image",
+    "text-detection": "image",
+    "text-recognition": "image",
+    "text-classification": "tokens",
+    "sentence-embedding": "tokens",
+    "tensor": "tensor",
+}
 
 
 class Contract(Strict):
@@ -148,12 +195,50 @@ class Contract(Strict):
     """A ``tokenizer.json`` of the Hugging Face tokenizers library."""
 
     @model_validator(mode="after")
-    def _tokens_need_tokenizer(self) -> Contract:
-        if any(item.kind == "tokens" for item in self.inputs) and self.tokenizer is None:
-            raise ValueError("an input of kind 'tokens' needs 'tokenizer'")
+    def _parts_agree(self) -> Contract:
+        problems = [*_kind_problems(self), *_token_problems(self)]
+        names = [item.name for item in self.inputs]
+        problems += [
+            f"input '{name}' is given twice" for name in sorted({n for n in names if names.count(n) > 1})
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    def output_names(self) -> tuple[str, ...]:
+        """The model outputs that ``output`` reads, in its order."""
+        return (
+            self.output.names if isinstance(self.output, BoxesOutput | TensorOutput) else (self.output.name,)
+        )
 
     def files(self) -> tuple[str, ...]:
         """Names of the files this contract needs beside it."""
-        named = (self.tokenizer, getattr(self.output, "labels", None), getattr(self.output, "characters", None))
+        named = (
+            self.tokenizer,
+            getattr(self.output, "labels", None),
+            getattr(self.output, "characters", None),
+        )
         return tuple(name for name in named if name)
+
+
+def _kind_problems(contract: Contract) -> list[str]:
+    problems = []
+    if contract.output.kind != (kind := OUTPUT_KIND[contract.task]):
+        problems.append(
+            f"task '{contract.task}' needs an output of kind '{kind}', not '{contract.output.kind}'"
+        )
+    if any(item.kind != (wanted := INPUT_KIND[contract.task]) for item in contract.inputs):
+        problems.append(f"task '{contract.task}' needs inputs of kind '{wanted}' only")
+    if INPUT_KIND[contract.task] == "image" and len(contract.inputs) > 1:
+        problems.append("a task on images has one input")
+    return problems
+
+
+def _token_problems(contract: Contract) -> list[str]:
+    tokens = [item for item in contract.inputs if isinstance(item, TokenInput)]
+    problems = []
+    if tokens and contract.tokenizer is None:
+        problems.append("an input of kind 'tokens' needs 'tokenizer'")
+    if len({item.tokens for item in tokens}) > 1:
+        problems.append("all inputs of kind 'tokens' need the same 'tokens'")
+    return problems

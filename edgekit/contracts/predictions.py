@@ -1,0 +1,161 @@
+"""What a model answered, by task: frozen records with one canonical JSON form.
+
+Numbers are rounded so that the same model on another runtime usually gives the same text: scores to 3 decimals,
+coordinates to 0.1 pixel, embedding and tensor values to 4 significant digits.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgekit.contracts.types import Tensor
+
+_SHOWN_VALUES = 8
+
+
+class Prediction(ABC):
+    """The answer to one sample; one of the subclasses below."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """The rounded answer as JSON types."""
+
+    def to_json(self) -> str:
+        """One line: keys sorted, no spaces, rounded; the same for the same answer."""
+        return json.dumps(
+            self.facts(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredLabel:
+    index: int
+    label: str
+    score: float
+
+    def facts(self) -> dict[str, Any]:
+        return {"index": self.index, "label": self.label, "score": _score(self.score)}
+
+
+@dataclass(frozen=True, slots=True)
+class Classes(Prediction):
+    """The best classes, best first."""
+
+    top: tuple[ScoredLabel, ...]
+
+    def facts(self) -> dict[str, Any]:
+        return {"classes": [item.facts() for item in self.top]}
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding(Prediction):
+    vector: tuple[float, ...]
+
+    def facts(self) -> dict[str, Any]:
+        return {"embedding": [_significant(value) for value in self.vector]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """An axis-aligned box on the original image, edge coordinates in pixels; ``points``: BlazeFace's six."""
+
+    index: int
+    label: str
+    score: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+    points: tuple[tuple[float, float], ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        corners = [_pixel(side) for side in (self.left, self.top, self.right, self.bottom)]
+        facts = {"index": self.index, "label": self.label, "score": _score(self.score), "box": corners}
+        return facts | ({"points": [[_pixel(x), _pixel(y)] for x, y in self.points]} if self.points else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes(Prediction):
+    """Best first."""
+
+    boxes: tuple[Box, ...]
+
+    def facts(self) -> dict[str, Any]:
+        return {"boxes": [box.facts() for box in self.boxes]}
+
+
+@dataclass(frozen=True, slots=True)
+class TextRegion:
+    """A rotated box on the original image: corners clockwise from the top left, in reading direction."""
+
+    corners: tuple[tuple[float, float], ...]
+    score: float
+
+    def facts(self) -> dict[str, Any]:
+        return {"corners": [[_pixel(x), _pixel(y)] for x, y in self.corners], "score": _score(self.score)}
+
+
+@dataclass(frozen=True, slots=True)
+class TextRegions(Prediction):
+    """From top to bottom, then left to right."""
+
+    regions: tuple[TextRegion, ...]
+
+    def facts(self) -> dict[str, Any]:
+        return {"regions": [region.facts() for region in self.regions]}
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Prediction):
+    """A read text; ``score`` is the mean probability of its characters, 0 where there is none."""
+
+    text: str
+    score: float
+
+    def facts(self) -> dict[str, Any]:
+        return {"text": self.text, "score": _score(self.score)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensors(Prediction):
+    """Outputs nobody knows how to read, by name. Their JSON form is a summary."""
+
+    values: dict[str, Tensor]
+
+    def facts(self) -> dict[str, Any]:
+        return {"tensors": {name: _summary(value) for name, value in self.values.items()}}
+
+
+def _score(value: float) -> float:
+    return round(float(value), 3)
+
+
+def _pixel(value: float) -> float:
+    return round(float(value), 1) + 0.0  # + 0.0: no -0.0
+
+
+def _significant(value: float) -> float:
+    return float(f"{float(value):.4g}") + 0.0
+
+
+def _summary(array: Tensor) -> dict[str, Any]:
+    numbers = array.astype(np.float64).ravel()
+    summary: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
+    if numbers.size:
+        summary |= {key: _finite(float(value)) for key, value in _statistics(numbers).items()}
+    return summary | {"first": [_finite(float(value)) for value in numbers[:_SHOWN_VALUES]]}
+
+
+def _statistics(numbers: Tensor) -> dict[str, float]:
+    return {"min": numbers.min(), "max": numbers.max(), "mean": numbers.mean()}
+
+
+def _finite(value: float) -> float | str:
+    return _significant(value) if np.isfinite(value) else str(value)
