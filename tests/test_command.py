@@ -1,0 +1,104 @@
+"""The command's frame: fast help, exit codes, and a help text with an example for every verb."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from edgekit.cli.main import app
+
+EDGEKIT = Path(sys.executable).with_name("edgekit")
+
+
+def _verbs() -> dict[str, str]:
+    """Every leaf command's words and help text."""
+    found: dict[str, str] = {}
+
+    def walk(command: object, words: str) -> None:
+        children = getattr(command, "commands", None)
+        if children is None:
+            found[words] = getattr(command, "help", None) or ""
+        for name, child in (children or {}).items():
+            walk(child, f"{words} {name}".strip())
+
+    walk(typer.main.get_command(app), "")
+    return found
+
+
+VERBS = _verbs()
+
+
+def test_the_verbs_of_the_contract_are_there() -> None:
+    groups = {words.split()[0] for words in VERBS}
+    assert {"doctor", "models", "targets", "converters", "profiles", "inspect", "convert", "verify"} <= groups
+    assert {"profile", "compare", "report"} <= groups
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_every_verb_has_help_with_an_example_and_json(words: str) -> None:
+    assert "Example" in VERBS[words], f"edgekit {words} --help shows no example"
+    shown = CliRunner().invoke(app, [*words.split(), "--help"])
+    assert shown.exit_code == 0
+    assert "--json" in shown.output
+    assert max(len(line) for line in shown.output.splitlines()) <= 80
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """Seconds are noise on a shared machine; what is imported is not, and peak memory hardly."""
+    script = (
+        "import sys; sys.argv = ['edgekit', '--help']\n"
+        "from edgekit.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'onnx', 'onnxruntime', 'openvino', 'nncf', 'cv2', 'plotly', 'pydantic', 'rich', 'tokenizers'}\n"
+        "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"edgekit --help imports {done.stderr}"
+
+
+def test_help_fits_in_60_megabytes() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    subprocess.run([EDGEKIT, "--help"], capture_output=True, check=True)
+    # ru_maxrss of children only grows: a larger child before this one would make the figure useless, not wrong
+    assert before > 60_000 or resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 60_000
+
+
+def test_usage_errors_exit_2() -> None:
+    done = subprocess.run([EDGEKIT, "conwert"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "conwert" in done.stderr
+
+
+def test_a_wrong_model_exits_1_with_one_line(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"not a model")
+    done = subprocess.run([EDGEKIT, "inspect", broken], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "broken.onnx" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bug_exits_3_with_a_log_to_attach(tmp_path: Path) -> None:
+    script = (
+        "import edgekit.cli.main as m\n"
+        "@m.app.command('bug')\n"
+        "def bug() -> None: 1 / 0\n"
+        "import sys; sys.argv = ['edgekit', 'bug']; m.main()"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 3
+    log = next(tmp_path.glob("edgekit-bug-*.log"))
+    assert str(log) in done.stderr
+    assert "ZeroDivisionError" in log.read_text()
