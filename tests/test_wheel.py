@@ -60,7 +60,8 @@ def test_command_starts_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "targets", "ls", "--json"],
-        cwd=empty, env={**os.environ, "PYTHONPATH": str(site), "HOME": str(empty)}, capture_output=True, text=True, check=False,
+        cwd=empty, env={**os.environ, "PYTHONPATH": str(site), "HOME": str(empty)},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "raspberry-pi-4" in json.dumps(json.loads(done.stdout))
