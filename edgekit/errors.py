@@ -3,6 +3,7 @@
     EdgekitError                 exit 1, one message, no traceback
     ├── CatalogError             a target, profile or converter file is wrong or unknown
     ├── ModelError               a model file cannot be read, or asks for what edgekit does not do
+    │   └── FetchError           a package of the zoo cannot be had, or is not the promised file
     ├── ContractError            a contract file is wrong, or does not fit its model
     ├── DataError                calibration or evaluation data cannot be used
     ├── EnvironmentSetupError    a converter's isolated environment cannot be made
@@ -27,6 +28,10 @@ class CatalogError(EdgekitError):
 
 class ModelError(EdgekitError):
     """A model file cannot be read, or asks for what edgekit does not do."""
+
+
+class FetchError(ModelError):
+    """A package of the zoo cannot be fetched, or is not the file that the zoo was made with."""
 
 
 class ContractError(EdgekitError):
