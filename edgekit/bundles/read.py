@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.bundles.archive import unpack
-from edgekit.bundles.digest import entries, sha256_of
-from edgekit.bundles.manifest import Manifest
+from edgekit.bundles.manifest import FileEntry, Manifest
+from edgekit.digest import digests, sha256_of
 from edgekit.errors import BundleError
 from edgekit.paths import cache_dir
 from edgekit.staging import move_into_place, staging_folder
@@ -100,4 +100,9 @@ def _unpacked(archive: Path) -> Path:
 
 def _is_whole(folder: Path) -> bool:
     manifest, _ = read_record(folder / MANIFEST, Manifest)
-    return manifest is not None and entries(folder, without=(MANIFEST,)) == manifest.files
+    return manifest is not None and file_entries(folder, without=(MANIFEST,)) == manifest.files
+
+
+def file_entries(folder: Path, *, without: tuple[str, ...] = ()) -> tuple[FileEntry, ...]:
+    """Every file below ``folder`` as the manifest lists it."""
+    return tuple(FileEntry(**asdict(file)) for file in digests(folder, without=without))

@@ -1,0 +1,112 @@
+"""The golden pair: one raw sample, the tensors the contract makes of it, and what the artifact answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgekit.errors import BundleError
+from edgekit.npz import read_npz, write_npz
+from edgekit.vocabulary import Precision
+
+if TYPE_CHECKING:
+    from edgekit.contracts.types import Raw, Tensor
+
+TENSORS = "golden.npz"
+TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "fp16": 1e-3, "int8": 0.05, "int8-dynamic": 0.05}
+"""``max|out - golden| / max|golden|`` on the same kind of machine.
+
+Not 0: thread count and CPU features change the order of float sums. int8: a sum that falls on the other side of
+a rounding step moves one activation by 1/255 of its range, and later layers carry that on.
+"""
+ENCODING_TOLERANCE = 1e-4
+"""The same for the encoded inputs: another OpenCV may differ in the last bits, never by a pixel step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenTensors:
+    """Inputs and outputs in the source model's names and layouts."""
+
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+
+def write_sample(raw: Raw, folder: Path) -> str:
+    """Write a raw sample without loss into ``folder``; return the file's name."""
+    if isinstance(raw, str):
+        (folder / "golden.txt").write_bytes(raw.encode())
+        return "golden.txt"
+    if isinstance(raw, np.ndarray):
+        import cv2
+
+        (folder / "golden.png").write_bytes(cv2.imencode(".png", raw)[1].tobytes())
+        return "golden.png"
+    write_npz(folder / "golden-sample.npz", raw)
+    return "golden-sample.npz"
+
+
+def read_sample(path: Path) -> Raw:
+    """Read what ``write_sample`` wrote; BundleError where it is damaged."""
+    try:
+        if path.suffix == ".txt":
+            return path.read_bytes().decode()
+        if path.suffix == ".npz":
+            return _arrays(path)
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path}: the golden sample cannot be read: {error}") from error
+    import cv2
+
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise BundleError(f"{path}: the golden sample is no readable image")
+    return np.asarray(image, np.uint8)
+
+
+def write_tensors(golden: GoldenTensors, path: Path) -> None:
+    """Write ``in:<name>`` and ``out:<name>`` arrays; the same bytes from the same arrays."""
+    inputs = {f"in:{name}": array for name, array in golden.inputs.items()}
+    outputs = {f"out:{name}": array for name, array in golden.outputs.items()}
+    write_npz(path, inputs | outputs)
+
+
+def read_tensors(path: Path) -> GoldenTensors:
+    """Read what ``write_tensors`` wrote; BundleError where it is damaged."""
+    arrays = _arrays(path)
+    return GoldenTensors(
+        inputs={name[3:]: array for name, array in arrays.items() if name.startswith("in:")},
+        outputs={name[4:]: array for name, array in arrays.items() if name.startswith("out:")},
+    )
+
+
+def relative_error(found: Tensor, expected: Tensor) -> float:
+    """``max|found - expected| / max|expected|``; infinite where shapes differ or a value is not finite."""
+    if found.shape != expected.shape:
+        return float("inf")
+    if not expected.size:
+        return 0.0
+    difference = float(np.max(np.abs(found.astype(np.float64) - expected.astype(np.float64))))
+    scale = float(np.max(np.abs(expected.astype(np.float64))))
+    if not np.isfinite(difference):
+        return float("inf")
+    return difference / scale if scale else difference
+
+
+def largest_error(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+    """The largest relative error over all tensors of ``expected``; a missing one counts as infinite."""
+    errors = [
+        relative_error(found[name], array) if name in found else float("inf")
+        for name, array in expected.items()
+    ]
+    return max(errors, default=0.0)
+
+
+def _arrays(path: Path) -> dict[str, Tensor]:
+    try:
+        return read_npz(path)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read: {error}") from error

@@ -1,0 +1,59 @@
+"""A candidate: one way of making an artifact for one runtime of a target, or the reason why it cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
+from edgekit.vocabulary import ArtifactFormat, Precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One converter of a chain, and which of its variants."""
+
+    converter: Converter
+    variant: Variant
+
+    @property
+    def emits(self) -> ArtifactFormat:
+        return self.variant.emits or self.converter.emits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A chain of converters whose last one makes what ``runtime`` runs."""
+
+    target: Target
+    runtime: TargetRuntime
+    chain: tuple[Link, ...]
+    """Empty only where nothing can be built for the runtime yet."""
+    reason: str | None = None
+    """Why it is not built; None: it is."""
+
+    @property
+    def converter(self) -> str:
+        """Id of the converter that makes the artifact; the runtime's where none can."""
+        return self.chain[-1].converter.id if self.chain else self.runtime.id
+
+    @property
+    def variant(self) -> str:
+        return self.chain[-1].variant.name if self.chain else ""
+
+    @property
+    def precision(self) -> Precision | None:
+        return self.chain[-1].variant.precision if self.chain else None
+
+    @property
+    def way(self) -> str:
+        """The converters in order, for people: ``onnx2tf > litert``."""
+        return " > ".join(link.converter.id for link in self.chain) or self.runtime.id
+
+    @property
+    def label(self) -> str:
+        """What tells it from its neighbours: ``openvino int8 nncf``."""
+        return " ".join(part for part in (self.converter, self.precision or "", self.variant) if part)
+
+    def without(self, reason: str) -> Candidate:
+        """The same, given up for ``reason``."""
+        return replace(self, reason=reason)

@@ -1,0 +1,154 @@
+"""Which candidates there are for a target, and which of them cannot work, with the reason.
+
+Chains are found by format: a converter takes one and makes one, and the last of a chain makes what a runtime of
+the target runs. A second way to TFLite, or a third step, is one more folder under ``converters/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
+from edgekit.conversion.candidates import Candidate, Link
+from edgekit.conversion.environments import environment_state
+from edgekit.vocabulary import ArtifactFormat, Precision, RuntimeId, Task
+
+if TYPE_CHECKING:
+    from edgekit.catalog import Catalog
+
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8", "int8-dynamic")
+"""From the most exact on."""
+TEXT_TASKS: frozenset[Task] = frozenset({"text-classification", "sentence-embedding"})
+_SAME_FILES: dict[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}
+"""The older runtime of a board runs what is made for (and here verified with) its successor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be converted, as far as the plan depends on it."""
+
+    format: ArtifactFormat
+    task: Task
+    operators: frozenset[str]
+    quantized: bool
+    """The source model already is."""
+    calibrated: bool
+    """Calibration data are at hand."""
+    precisions: tuple[Precision, ...] = PRECISIONS
+    """fp32 is planned in any case: it is what remains where nothing else is good enough."""
+
+    @property
+    def is_text(self) -> bool:
+        """A transformer on tokens; models of task ``tensor`` count as one where they hold no convolution."""
+        return self.task in TEXT_TASKS or (self.task == "tensor" and "Conv" not in self.operators)
+
+
+def plan(catalog: Catalog, target: Target, wish: Wish) -> tuple[Candidate, ...]:
+    """Every candidate for ``target``, runtimes in the target's order, the more exact precision first."""
+    found: list[Candidate] = []
+    for runtime in target.runtimes:
+        if runtime.waits_for:
+            reason = f"nothing can be built for {runtime.id} yet: {runtime.waits_for}"
+            found.append(Candidate(target=target, runtime=runtime, chain=(), reason=reason))
+            continue
+        chains = list(_chains(catalog, wish.format, runtime))
+        if not chains:
+            reason = f"no converter leads from {wish.format} to {' or '.join(runtime.formats)}"
+            found.append(Candidate(target=target, runtime=runtime, chain=(), reason=reason))
+        found += [Candidate(target=target, runtime=runtime, chain=chain) for chain in _ordered(chains, wish)]
+    return tuple(_judged(catalog, candidate, wish) for candidate in found)
+
+
+def _chains(catalog: Catalog, start: ArtifactFormat, runtime: TargetRuntime) -> Iterator[tuple[Link, ...]]:
+    """Every chain of different converters from ``start`` to what ``runtime`` runs; steps before the last are fp32."""
+    open_ends: list[tuple[ArtifactFormat, tuple[Link, ...]]] = [(start, ())]
+    while open_ends:
+        current, links = open_ends.pop(0)
+        used = {link.converter.id for link in links}
+        for converter in (item for item in catalog.converters.values() if item.accepts == current):
+            if converter.id in used:
+                continue
+            for variant in converter.variants:
+                link = Link(converter=converter, variant=variant)
+                if _ends_in(link, runtime):
+                    yield (*links, link)
+                elif converter.runtime is None and variant.precision == "fp32":
+                    open_ends.append((link.emits, (*links, link)))
+
+
+def _ends_in(link: Link, runtime: TargetRuntime) -> bool:
+    wanted = _SAME_FILES.get(runtime.id, runtime.id)
+    return link.converter.runtime == wanted and link.emits in runtime.formats
+
+
+def _ordered(chains: Sequence[tuple[Link, ...]], wish: Wish) -> list[tuple[Link, ...]]:
+    wanted = [chain for chain in chains if chain[-1].variant.precision in ("fp32", *wish.precisions)]
+    return sorted(wanted, key=lambda chain: PRECISIONS.index(chain[-1].variant.precision))
+
+
+def _judged(catalog: Catalog, candidate: Candidate, wish: Wish) -> Candidate:
+    if candidate.reason:
+        return candidate
+    variant = candidate.chain[-1].variant
+    reason = (
+        _precision_problem(variant, candidate.runtime, wish)
+        or _task_problem(variant, wish)
+        or _calibration_problem(variant, wish)
+        or next(filter(None, (_converter_problem(catalog, link.converter) for link in candidate.chain)), None)
+        or next(filter(None, (_operator_problem(link.converter, wish) for link in candidate.chain)), None)
+    )
+    return candidate.without(reason) if reason else candidate
+
+
+def _precision_problem(variant: Variant, runtime: TargetRuntime, wish: Wish) -> str | None:
+    if wish.quantized and variant.precision != "fp32":
+        return "the source model is already quantized; it is kept as it is"
+    if variant.precision not in runtime.precisions:
+        return f"{variant.precision} is not native to {runtime.id} there ({', '.join(runtime.precisions)})"
+    return None
+
+
+def _task_problem(variant: Variant, wish: Wish) -> str | None:
+    if variant.tasks == "text" and not wish.is_text:
+        return "this variant is for transformers on text only"
+    if variant.tasks == "vision" and wish.is_text:
+        return "this variant is not for transformers"
+    if (
+        wish.is_text
+        and variant.precision == "int8"
+        and variant.quantized_by == "edgekit"
+        and variant.tasks != "text"
+    ):
+        return "static int8 ranges do not hold a transformer's attention mask; int8-dynamic does"
+    return None
+
+
+def _calibration_problem(variant: Variant, wish: Wish) -> str | None:
+    if variant.needs_calibration and not wish.calibrated:
+        return "static int8 needs calibration data: give a folder of samples with --calib"
+    return None
+
+
+def _converter_problem(catalog: Catalog, converter: Converter) -> str | None:
+    if converter.waits_for:
+        return f"converter '{converter.id}' cannot be built yet: {converter.waits_for}"
+    state = environment_state(converter, catalog.converter_dir(converter.id))
+    if state.ready:
+        return None
+    step = f". Try: {state.next_step}" if state.next_step else ""
+    return f"converter '{converter.id}': {state.detail}{step}"
+
+
+def _operator_problem(converter: Converter, wish: Wish) -> str | None:
+    rules = converter.operators
+    refused = {rule.op: rule.reason for rule in rules.refused}
+    named = [f"{op} ({refused[op]})" for op in sorted(wish.operators & refused.keys())]
+    if rules.supported != "all":
+        unknown = sorted(wish.operators - set(rules.supported) - refused.keys())
+        named += [f"{op} (not among what it supports)" for op in unknown]
+    if not named:
+        return None
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return f"converter '{converter.id}' refuses {', '.join(named[:3])}{more}; see: edgekit inspect MODEL -t TARGET"
