@@ -40,7 +40,7 @@ def agreement(a: Prediction, b: Prediction) -> float:
         case Classes(), Classes():
             return float(a.top[0].index == b.top[0].index)
         case Boxes(), Boxes():
-            return f1(*count_matches(a.boxes, b.boxes, _same_class_iou))
+            return f1(*count_matches(a.boxes, b.boxes, same_class_iou))
         case TextRegions(), TextRegions():
             return f1(*count_matches(a.regions, b.regions, _region_iou))
         case Text(), Text():
@@ -73,7 +73,8 @@ def f1(matches: int, found: int, expected: int) -> float:
     return 2.0 * matches / (found + expected) if found + expected else 1.0
 
 
-def _same_class_iou(a: Box, b: Box) -> float:
+def same_class_iou(a: Box, b: Box) -> float:
+    """Intersection over union, 0 between different classes."""
     return box_iou(a, b) if a.index == b.index else 0.0
 
 
