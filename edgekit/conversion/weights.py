@@ -1,0 +1,85 @@
+"""Read off an artifact how its weights are stored, whatever its converter says."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import onnx
+
+    from edgekit.vocabulary import ArtifactFormat
+
+_OPENVINO_DTYPES = {
+    "f32": "float32", "f16": "float16", "i8": "int8", "u8": "uint8", "i4": "int4", "u4": "uint4",
+    "i32": "int32", "i64": "int64", "boolean": "bool",
+}  # fmt: skip
+
+
+def stored_weights(path: Path, artifact_format: ArtifactFormat) -> Mapping[str, int] | None:
+    """Elements of the constants of rank 2 and more, by the dtype they are stored in.
+
+    None for formats that only their vendor's tools can read.
+    """
+    match artifact_format:
+        case "onnx":
+            return _count(_onnx_weights(path))
+        case "openvino-ir":
+            return _count(_openvino_weights(path))
+        case "tflite":
+            return _count(_tflite_weights(path))
+        case _:
+            return None
+
+
+def _count(weights: Iterable[tuple[str, tuple[int, ...]]]) -> dict[str, int]:
+    elements: Counter[str] = Counter()
+    for dtype, shape in weights:
+        if len(shape) >= 2:
+            elements[dtype] += math.prod(shape)
+    return dict(elements)
+
+
+def _onnx_weights(path: Path) -> Iterable[tuple[str, tuple[int, ...]]]:
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    for tensor in (*graph.initializer, *_constant_nodes(graph)):
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).name
+        yield dtype, tuple(tensor.dims)
+
+
+def _constant_nodes(graph: onnx.GraphProto) -> Iterable[onnx.TensorProto]:
+    for node in graph.node:
+        if node.op_type == "Constant":
+            yield from (attribute.t for attribute in node.attribute if attribute.name == "value")
+
+
+def _openvino_weights(path: Path) -> Iterable[tuple[str, tuple[int, ...]]]:
+    # written by edgekit's own worker a moment ago
+    for layer in ElementTree.parse(path).iter("layer"):
+        data = layer.find("data")
+        if layer.get("type") == "Const" and data is not None:
+            shape = [int(size) for size in (data.get("shape") or "").split(",") if size.strip()]
+            dtype = data.get("element_type", "")
+            yield _OPENVINO_DTYPES.get(dtype, dtype), tuple(shape)
+
+
+def _tflite_weights(path: Path) -> Iterable[tuple[str, tuple[int, ...]]]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {
+        number: name.lower() for name, number in vars(schema.TensorType).items() if isinstance(number, int)
+    }
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    for subgraph in model.subgraphs:
+        for tensor in subgraph.tensors:
+            buffer = model.buffers[tensor.buffer]
+            # buffers of large models lie behind the flatbuffer, at ``offset``
+            if buffer.data is not None or buffer.offset:
+                yield names[tensor.type], tuple(int(size) for size in tensor.shape)
