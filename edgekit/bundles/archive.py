@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from edgekit.errors import BundleError
@@ -15,6 +16,7 @@ MAX_EXPANSION = 200
 """Highest ratio of unpacked to packed size; weights hardly compress, long runs of zeros reach 1000."""
 FREE_BYTES = 64 * 2**20
 """The ratio is not asked of archives that unpack to less than this."""
+ENCRYPTED = 1
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -40,10 +42,10 @@ def unpack(archive: Path, folder: Path) -> None:
                 raise BundleError(f"{archive}: refused: " + "; ".join(problems[:8]))
             for info in opened.infolist():
                 _write_entry(opened, info, folder)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise BundleError(f"{archive}: not a readable zip: {error}") from error
-    except RuntimeError as error:  # what zipfile raises for encrypted entries
-        raise BundleError(f"{archive}: cannot be unpacked: {error}") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BundleError(f"{archive}: refused: one entry is both a file and a folder") from error
 
 
 def _problems(infos: list[zipfile.ZipInfo], packed_bytes: int) -> list[str]:
@@ -67,6 +69,8 @@ def _entry_problem(info: zipfile.ZipInfo) -> str | None:
         return f"'{info.filename}' points outside the bundle"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return f"'{info.filename}' is a link or device"
+    if info.flag_bits & ENCRYPTED or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"'{info.filename}' is encrypted or packed in a way that is not read"
     return None
 
 
