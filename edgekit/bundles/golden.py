@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit.errors import BundleError
-from edgekit.npz import read_npz, write_npz
+from edgekit.data.arrays import read_arrays, write_arrays
+from edgekit.errors import BundleError, DataError
 from edgekit.vocabulary import Precision
 
 if TYPE_CHECKING:
-    from edgekit.contracts.types import Raw, Tensor
+    from edgekit.contracts.types import Tensor
 
 TENSORS = "golden.npz"
 TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "fp16": 1e-3, "int8": 0.05, "int8-dynamic": 0.05}
@@ -35,48 +35,19 @@ class GoldenTensors:
     outputs: dict[str, Tensor]
 
 
-def write_sample(raw: Raw, folder: Path) -> str:
-    """Write a raw sample without loss into ``folder``; return the file's name."""
-    if isinstance(raw, str):
-        (folder / "golden.txt").write_bytes(raw.encode())
-        return "golden.txt"
-    if isinstance(raw, np.ndarray):
-        import cv2
-
-        (folder / "golden.png").write_bytes(cv2.imencode(".png", raw)[1].tobytes())
-        return "golden.png"
-    write_npz(folder / "golden-sample.npz", raw)
-    return "golden-sample.npz"
-
-
-def read_sample(path: Path) -> Raw:
-    """Read what ``write_sample`` wrote; BundleError where it is damaged."""
-    try:
-        if path.suffix == ".txt":
-            return path.read_bytes().decode()
-        if path.suffix == ".npz":
-            return _arrays(path)
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path}: the golden sample cannot be read: {error}") from error
-    import cv2
-
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if image is None:
-        raise BundleError(f"{path}: the golden sample is no readable image")
-    return np.asarray(image, np.uint8)
-
-
 def write_tensors(golden: GoldenTensors, path: Path) -> None:
     """Write ``in:<name>`` and ``out:<name>`` arrays; the same bytes from the same arrays."""
-    inputs = {f"in:{name}": array for name, array in golden.inputs.items()}
-    outputs = {f"out:{name}": array for name, array in golden.outputs.items()}
-    write_npz(path, inputs | outputs)
+    inputs = {f"in:{name}": golden.inputs[name] for name in sorted(golden.inputs)}
+    outputs = {f"out:{name}": golden.outputs[name] for name in sorted(golden.outputs)}
+    write_arrays(path, inputs | outputs)
 
 
 def read_tensors(path: Path) -> GoldenTensors:
     """Read what ``write_tensors`` wrote; BundleError where it is damaged."""
-    arrays = _arrays(path)
+    try:
+        arrays = read_arrays(path)
+    except DataError as error:
+        raise BundleError(str(error)) from None
     return GoldenTensors(
         inputs={name[3:]: array for name, array in arrays.items() if name.startswith("in:")},
         outputs={name[4:]: array for name, array in arrays.items() if name.startswith("out:")},
@@ -103,10 +74,3 @@ def largest_error(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
         for name, array in expected.items()
     ]
     return max(errors, default=0.0)
-
-
-def _arrays(path: Path) -> dict[str, Tensor]:
-    try:
-        return read_npz(path)
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path}: cannot be read: {error}") from error

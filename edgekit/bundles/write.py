@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.bundles.golden import TENSORS, TOLERANCE, GoldenTensors, write_sample, write_tensors
+from edgekit.bundles.golden import TENSORS, TOLERANCE, GoldenTensors, write_tensors
 from edgekit.bundles.manifest import FileEntry, Golden, Manifest
 from edgekit.bundles.read import MANIFEST, file_entries
 from edgekit.bundles.readme import readme
 from edgekit.bundles.sbom import sbom
+from edgekit.data import write_raw
 from edgekit.digest import digests, tree_sha256
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ARTIFACT = "artifact"
 LICENCE = "LICENSE.txt"
+SAMPLE = "golden-sample"
 _NO_LICENCE = "No licence is stated in the source model or beside it. Ask its author before you pass it on.\n"
 
 
@@ -52,7 +54,7 @@ def add_golden(
     folder: Path, manifest: Manifest, raw: Raw, tensors: GoldenTensors, prediction: str
 ) -> Manifest:
     """Write the golden pair; return the manifest that names it. ``prediction`` is canonical JSON."""
-    sample = write_sample(raw, folder)
+    sample = write_raw(raw, folder, SAMPLE).name
     write_tensors(tensors, folder / TENSORS)
     golden = Golden(
         sample=sample,
