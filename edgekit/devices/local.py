@@ -1,0 +1,35 @@
+"""This machine as a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import edgekit.runner
+from edgekit.devices.session import RunnerSession
+from edgekit.devices.transport import LocalTransport
+from edgekit.errors import DeviceError
+from edgekit.vocabulary import MeasurementKind
+
+RUNNER = Path(edgekit.runner.__file__).parent
+
+
+class LocalDevice:
+    """Runs bundles here, each in a process of its own."""
+
+    name = "local"
+    kind: MeasurementKind = "measured"
+
+    def __init__(self, python: Path | None = None) -> None:
+        self._python = python
+
+    def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
+        """Start a runner on the bundle, which is read in place. Raises DeviceError."""
+        if not (bundle_dir / "manifest.json").is_file():
+            raise DeviceError(f"{bundle_dir}: not a bundle: it holds no manifest.json")
+        transport = LocalTransport(self._python)
+        transport.send(RUNNER, "runner")
+        arguments = ["serve", str(bundle_dir.resolve()), "--threads", str(threads)]
+        process = transport.start(
+            "runner", [*arguments, *(["--keep-peaks"] if keep_peaks else [])], threads=threads
+        )
+        return RunnerSession(transport, process, where=f"{bundle_dir.name} on {self.name}")

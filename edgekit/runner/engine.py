@@ -1,0 +1,147 @@
+"""One bundle at work: what each request of the protocol does."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .adapt import to_artifact, to_source
+from .arrays import read_npz, write_npz
+from .bundle import check_files, read_bundle
+from .context import read_context
+from .failure import RunnerError
+from .golden import Golden, compare, read_golden, synthetic_inputs
+from .memory import PhaseMemory, peak_bytes
+from .sessions import Array, Session, import_runtime
+
+
+class Engine:
+    """Holds one bundle, its imported runtime and, once loaded, a session."""
+
+    def __init__(self, folder: Path, *, threads: int, reset_peaks: bool = True) -> None:
+        self._bundle = read_bundle(folder)
+        self._runtime = import_runtime(self._bundle.runtime)
+        self._threads = threads
+        self._session: Session | None = None
+        self._golden: Golden | None = None
+        self._feeds: dict[str, Array] = {}
+        self._answered = False
+        self._memory = PhaseMemory(reset=reset_peaks)
+
+    def context(self) -> dict[str, object]:
+        """Conditions of what will be measured; closes the memory phase ``base``."""
+        self._memory.begin()
+        return {
+            **read_context(self._threads),
+            "runtime": self._runtime.name,
+            "runtime_version": self._runtime.version,
+            "runtime_options": dict(self._bundle.options),
+        }
+
+    def load(self) -> dict[str, object]:
+        """Check the files and open the artifact. ``check_ms`` is the check, no application would repeat it."""
+        started = time.perf_counter()
+        check_files(self._bundle)
+        self._golden = read_golden(self._bundle)
+        checked = time.perf_counter()
+        with self._memory.phase("load"):
+            self._session = self._runtime.open(self._bundle, self._threads)
+        loaded = time.perf_counter()
+        if self._golden is None:
+            self._feeds = synthetic_inputs(self._session)
+        else:
+            self._feeds = to_artifact(self._bundle, self._session, self._golden.inputs)
+        return {"check_ms": (checked - started) * 1000, "load_ms": (loaded - checked) * 1000}
+
+    def golden(self) -> dict[str, object]:
+        """Answer the golden input again and compare."""
+        self._loaded()
+        if self._golden is None:
+            raise RunnerError(f"{self._bundle.folder}: the bundle has no golden pair")
+        outputs = self._source_outputs(self._answer(self._feeds))
+        return compare(self._golden, outputs, self._bundle.max_relative_error)
+
+    def run(self, runs: int, warmup: int) -> dict[str, object]:
+        """Time ``runs`` inferences: the runtime's call alone, inputs as the artifact takes them."""
+        session, samples = self._loaded(), []
+        if not self._answered and warmup + runs:
+            with self._memory.phase("first"):
+                samples.append(_timed(session, self._feeds))
+            self._answered = True
+        with self._memory.phase("steady"), _no_collection():
+            while len(samples) < warmup + runs:
+                samples.append(_timed(session, self._feeds))
+        return {"samples_ms": samples[warmup:]}
+
+    def infer(self, inputs: list[str], out: str) -> dict[str, object]:
+        """Answer each .npz of source inputs with an .npz of source outputs in the folder ``out``."""
+        session = self._loaded()
+        written = []
+        for path in inputs:
+            feeds = to_artifact(self._bundle, session, read_npz(Path(path)))
+            target = Path(out) / Path(path).name
+            write_npz(target, self._source_outputs(self._answer(feeds)))
+            written.append(str(target))
+        return {"outputs": written}
+
+    def operators(self, runs: int) -> dict[str, object]:
+        """Mean time by operator, in a session of its own."""
+        self._loaded()
+        times, how = self._runtime.operators(self._bundle, self._threads, self._feeds, runs)
+        return {
+            "operators": [{"name": time.name, "op": time.op, "ms": time.ms} for time in times],
+            "how": how,
+        }
+
+    def second_session(self) -> dict[str, object]:
+        """Load and first answer of another session in this running process."""
+        self._loaded()
+        started = time.perf_counter()
+        session = self._runtime.open(self._bundle, self._threads)
+        session.run(self._feeds)
+        return {"warm_start_ms": (time.perf_counter() - started) * 1000}
+
+    def memory(self) -> dict[str, object]:
+        """Peaks by phase so far, in bytes."""
+        peaks = self._memory.peaks
+        return {
+            "phases": dict(peaks),
+            "peak": max([*peaks.values(), peak_bytes()]),
+            "method": self._memory.method,
+        }
+
+    def _loaded(self) -> Session:
+        if self._session is None:
+            raise RunnerError("load first")
+        return self._session
+
+    def _answer(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        session = self._loaded()
+        with self._memory.phase("steady" if self._answered else "first"):
+            outputs = session.run(feeds)
+        self._answered = True
+        return outputs
+
+    def _source_outputs(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
+        dtypes = self._golden.dtypes if self._golden else {}
+        return to_source(self._bundle, self._loaded(), outputs, dtypes)
+
+
+def _timed(session: Session, feeds: Mapping[str, Any]) -> float:
+    started = time.perf_counter()
+    session.run(feeds)
+    return (time.perf_counter() - started) * 1000
+
+
+class _no_collection:  # noqa: N801 - reads as a verb at its only use
+    """Keep the garbage collector out of a timed block."""
+
+    def __enter__(self) -> None:
+        gc.collect()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        gc.enable()

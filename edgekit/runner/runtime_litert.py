@@ -1,0 +1,81 @@
+"""LiteRT and its forerunner tflite-runtime: .tflite on the CPU, through XNNPACK."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from .bundle import Bundle
+from .failure import RunnerError
+from .sessions import Array, OperatorTime, Spec
+
+_PACKAGES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+
+
+class LiteRt:
+    """The imported runtime; an old board has ``tflite_runtime``, which runs the same files."""
+
+    def __init__(self, preferred: str) -> None:
+        order = sorted(_PACKAGES, key=lambda name: name != preferred)
+        failures = []
+        for name in order:
+            try:
+                self._interpreter = importlib.import_module(f"{_PACKAGES[name]}.interpreter").Interpreter
+            except ImportError as error:
+                failures.append(str(error))
+                continue
+            self.name = name
+            self.version = _version(_PACKAGES[name])
+            return
+        raise RunnerError(
+            f"no TFLite runtime here ({'; '.join(failures)}); install it with: pip install ai-edge-litert"
+        )
+
+    def open(self, bundle: Bundle, threads: int) -> LiteRtSession:
+        return LiteRtSession(bundle, self._interpreter, threads)
+
+    def operators(
+        self, bundle: Bundle, threads: int, feeds: Mapping[str, Array], runs: int
+    ) -> tuple[list[OperatorTime], str]:
+        """Nothing yet: the Python interpreter keeps no times by operator."""
+        return [], f"{self.name} {self.version} keeps no times by operator"
+
+
+class LiteRtSession:
+    """One interpreter with its tensors allocated."""
+
+    def __init__(self, bundle: Bundle, interpreter: Any, threads: int) -> None:
+        try:
+            self._interpreter = interpreter(model_path=str(bundle.artifact), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError, SystemError) as error:
+            raise RunnerError(f"the TFLite runtime does not open {bundle.artifact.name}: {error}") from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._in = {str(detail["name"]): int(detail["index"]) for detail in inputs}
+        self._out = {str(detail["name"]): int(detail["index"]) for detail in outputs}
+        self.inputs = [_spec(detail) for detail in inputs]
+        self.outputs = [_spec(detail) for detail in outputs]
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        for name, value in feeds.items():
+            self._interpreter.set_tensor(self._in[name], value)
+        self._interpreter.invoke()
+        return {name: self._interpreter.get_tensor(index) for name, index in self._out.items()}
+
+
+def _spec(detail: Any) -> Spec:
+    scale, zero_point = detail["quantization"]
+    shape = tuple(int(size) for size in detail["shape"])
+    return Spec(str(detail["name"]), shape, detail["dtype"].__name__, float(scale), int(zero_point))
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name in (package.replace("_", "-"), package.replace("_", "-") + "-nightly"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "unknown"

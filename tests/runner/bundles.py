@@ -1,0 +1,158 @@
+"""Small real bundles for the tests of the runner, the devices and the profiling."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from edgekit.bundles.manifest import Artifact, Golden, Io, Manifest, SourceModel, Step, TensorEntry
+from edgekit.bundles.read import file_entries
+from edgekit.vocabulary import ArtifactFormat, RuntimeId
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+Array = npt.NDArray[Any]
+INPUT = (1, 3, 32, 32)
+
+
+def conv_net(*, channels: int = 16, layers: int = 3, size: int = 32, classes: int = 10) -> onnx.ModelProto:
+    """Convolutions with ReLU, a pooling and a matrix product; seeded weights."""
+    random = np.random.default_rng(7)
+    nodes, weights, last, width = [], [], "image", 3
+    for layer in range(layers):
+        kernel = (random.standard_normal((channels, width, 3, 3)) / np.sqrt(9 * width)).astype(np.float32)
+        weights.append(numpy_helper.from_array(kernel, f"w{layer}"))
+        nodes.append(
+            helper.make_node(
+                "Conv", [last, f"w{layer}"], [f"c{layer}"], name=f"conv{layer}", pads=[1, 1, 1, 1]
+            )
+        )
+        nodes.append(helper.make_node("Relu", [f"c{layer}"], [f"r{layer}"], name=f"relu{layer}"))
+        last, width = f"r{layer}", channels
+    nodes.append(helper.make_node("GlobalAveragePool", [last], ["pooled"], name="pool"))
+    nodes.append(helper.make_node("Flatten", ["pooled"], ["flat"], name="flatten"))
+    head = random.standard_normal((width, classes)).astype(np.float32)
+    weights.append(numpy_helper.from_array(head, "head"))
+    nodes.append(helper.make_node("MatMul", ["flat", "head"], ["scores"], name="head_product"))
+    graph = helper.make_graph(
+        nodes,
+        "conv_net",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, size, size))],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, (1, classes))],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+
+
+def image(size: int = 32) -> Array:
+    """The input that all these bundles answer."""
+    return np.random.default_rng(1).standard_normal((1, 3, size, size)).astype(np.float32)
+
+
+def answer(model: onnx.ModelProto, feeds: dict[str, Array]) -> dict[str, Array]:
+    """What onnxruntime makes of ``feeds``."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds), strict=True))
+
+
+def onnx_bundle(folder: Path, model: onnx.ModelProto | None = None) -> Path:
+    """A bundle of ``model`` (the small conv net) for onnxruntime."""
+    model = model or conv_net()
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    size = model.graph.input[0].type.tensor_type.shape.dim[2].dim_value
+    feeds = {"image": image(size)}
+    return seal(folder, "model.onnx", "onnx", "onnxruntime", feeds, answer(model, feeds))
+
+
+def openvino_bundle(folder: Path, model: onnx.ModelProto | None = None) -> Path:
+    """The same as OpenVINO IR."""
+    import openvino
+
+    model = model or conv_net()
+    folder.mkdir(parents=True)
+    source = folder.with_suffix(".onnx")
+    source.write_bytes(model.SerializeToString())
+    openvino.save_model(openvino.convert_model(source), folder / "model.xml", compress_to_fp16=False)
+    feeds = {"image": image()}
+    return seal(folder, "model.xml", "openvino-ir", "openvino", feeds, answer(model, feeds))
+
+
+def seal(
+    folder: Path,
+    artifact: str,
+    format_: ArtifactFormat,
+    runtime: RuntimeId,
+    feeds: dict[str, Array],
+    outputs: dict[str, Array],
+    *,
+    io: Io | None = None,
+    max_relative_error: float = 1e-4,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write the golden pair and the manifest around an artifact; returns ``folder``."""
+    np.savez(
+        folder / "golden.npz",
+        allow_pickle=False,
+        **{f"in:{k}": v for k, v in feeds.items()},
+        **{f"out:{k}": v for k, v in outputs.items()},
+    )
+    digest = hashlib.sha256((folder / artifact).read_bytes()).hexdigest()
+    manifest = Manifest(
+        edgekit="0.1.0",
+        name="conv-net",
+        task="tensor",
+        target="host",
+        converter=runtime,
+        model=SourceModel(name="conv-net", sha256=digest, size_bytes=1, licence=None, origin=None),
+        artifact=Artifact(
+            path=artifact,
+            format=format_,
+            runtime=runtime,
+            runtime_options=options or {},
+            precision="fp32",
+            io=io or same_io(feeds, outputs),
+        ),
+        steps=(_step(runtime, digest),),
+        files=file_entries(folder),
+        golden=Golden(
+            sample="golden.npz", tensors="golden.npz", max_relative_error=max_relative_error, prediction="{}"
+        ),
+    )
+    (folder / "manifest.json").write_text(manifest.model_dump_json(by_alias=True))
+    return folder
+
+
+def same_io(feeds: dict[str, Array], outputs: dict[str, Array]) -> Io:
+    """The artifact has the source model's tensors."""
+    return Io(
+        inputs=tuple(
+            TensorEntry(name=k, source=k, transpose=None, dtype=v.dtype.name) for k, v in feeds.items()
+        ),
+        outputs=tuple(
+            TensorEntry(name=k, source=k, transpose=None, dtype=v.dtype.name) for k, v in outputs.items()
+        ),
+    )
+
+
+def _step(converter: str, digest: str) -> Step:
+    return Step(
+        converter=converter,
+        variant="",
+        tool="test",
+        version="1",
+        arguments={},
+        parent_sha256=digest,
+        child_sha256=digest,
+        deterministic=True,
+    )
