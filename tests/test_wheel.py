@@ -55,8 +55,8 @@ def test_command_starts_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     # -S-like isolation from the editable install: the wheel's copy comes first on the path
-    script = "import edgekit, edgekit.cli.main as m; assert edgekit.__file__.startswith(%r); m.main()" % str(
-        site
+    script = (
+        f"import edgekit, edgekit.cli.main as m; assert edgekit.__file__.startswith({str(site)!r}); m.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "targets", "ls", "--json"],
