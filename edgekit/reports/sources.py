@@ -32,8 +32,7 @@ def read_evidence(paths: Sequence[Path]) -> Evidence:
             if path.suffix == ".json":
                 measurements.extend(_read_measurements(path))
             else:
-                with read_bundle(path) as bundle:
-                    manifests.append(bundle.manifest)
+                manifests.append(read_bundle(path).manifest)
         except EdgekitError as error:
             problems.append(str(error))
     if problems:
