@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from edgekit import __version__
+from edgekit.cli.report import report
 from edgekit.errors import EdgekitError
 
 app = typer.Typer(
@@ -78,3 +79,5 @@ def _write_log() -> Path:
 
 
 # --- the verbs: one import and one line each -----------------------------------------------------------
+
+app.command("report")(report)
