@@ -175,9 +175,10 @@ def candidate_points(manifest: Manifest) -> tuple[list[Point], str]:
 
 
 def _point(row: Judged, label: str, state: str, reason: str, *, labelled: bool) -> Point | None:
-    quality = (
-        (row.accuracy and row.accuracy.artifact) if labelled else (row.fidelity and row.fidelity.agreement)
-    )
+    if labelled:
+        quality = row.accuracy.artifact if row.accuracy else None
+    else:
+        quality = row.fidelity.agreement if row.fidelity else None
     if row.timing is None or quality is None:
         return None
     return Point(label=label, ratio=row.timing.ratio, quality=quality, state=state, reason=reason)
