@@ -3,6 +3,7 @@
 from edgekit.contracts.agreement import agreement
 from edgekit.contracts.fitting import check_fit
 from edgekit.contracts.geometry import Geometry
+from edgekit.contracts.golden import check_inputs
 from edgekit.contracts.loading import LoadedContract, find_contract, load_contract, tensor_contract
 from edgekit.contracts.predictions import (
     Box,
@@ -40,6 +41,7 @@ __all__ = [
     "TextRegions",
     "agreement",
     "check_fit",
+    "check_inputs",
     "find_contract",
     "load_contract",
     "tensor_contract",

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.contracts.boxes import decode_boxes
+from edgekit.contracts.ctc import decode_ctc
+from edgekit.contracts.numbers import sigmoid, softmax
 from edgekit.contracts.predictions import Classes, Embedding, Prediction, ScoredLabel, Tensors
-from edgekit.contracts.schema import ClassesOutput, EmbeddingOutput, TensorOutput
+from edgekit.contracts.schema import (
+    BoxesOutput,
+    ClassesOutput,
+    EmbeddingOutput,
+    TensorOutput,
+    TextOutput,
+    TextRegionsOutput,
+)
+from edgekit.contracts.text_regions import decode_text_regions
 from edgekit.contracts.types import Tensor
 from edgekit.errors import ContractError
 
@@ -29,9 +40,22 @@ def decode(contract: LoadedContract, outputs: Mapping[str, Tensor], geometry: Ge
             return decode_classes(read[output.name], output, contract.labels)
         case EmbeddingOutput():
             return decode_embedding(read[output.name], output)
+        case TextOutput():
+            return decode_ctc(read[output.name], output, contract.characters)
         case TensorOutput():
             return Tensors(read)
-    raise ContractError(f"output kind '{output.kind}' cannot be decoded")
+        case TextRegionsOutput():
+            return decode_text_regions(read[output.name], output, _needed(geometry))
+        case BoxesOutput():
+            return decode_boxes(
+                [read[name] for name in output.names], output, contract.labels, _needed(geometry)
+            )
+
+
+def _needed(geometry: Geometry | None) -> Geometry:
+    if geometry is None:
+        raise ContractError("boxes cannot be placed without the 'meta' that encode gave with this sample")
+    return geometry
 
 
 def _read(outputs: Mapping[str, Tensor], name: str) -> Tensor:
@@ -58,20 +82,11 @@ def decode_classes(scores: Tensor, output: ClassesOutput, labels: tuple[str, ...
 def _activate(scores: _Floats, activation: str) -> _Floats:
     match activation:
         case "softmax":
-            powers: _Floats = np.exp(scores - scores.max())
-            probabilities: _Floats = powers / powers.sum()
-            return probabilities
+            return softmax(scores)
         case "sigmoid":
             return sigmoid(scores)
         case _:
             return scores
-
-
-def sigmoid(values: _Floats) -> _Floats:
-    """Without overflow for large negative values."""
-    # tanh saturates where exp would overflow
-    result: _Floats = 0.5 * (1.0 + np.tanh(0.5 * values))
-    return result
 
 
 def decode_embedding(vector: Tensor, output: EmbeddingOutput) -> Embedding:

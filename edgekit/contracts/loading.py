@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tomlkit
-
 from edgekit.contracts.schema import Contract, TokenInput
 from edgekit.contracts.types import Encoded, Raw, Tensor, TensorSpec
 from edgekit.errors import ContractError
@@ -168,6 +166,8 @@ def tensor_contract(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec])
         for spec in inputs
         if not all(isinstance(side, int) and side > 0 for side in spec.shape)
     ]
+    import tomlkit
+
     data = {
         "schema": 1,
         "task": "tensor",
