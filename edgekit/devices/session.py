@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 import numpy.typing as npt
 
-from edgekit.devices.npz import write_npz
+from edgekit.data.arrays import write_arrays
 from edgekit.devices.transport import Process, Transport
 from edgekit.errors import DeviceError
 
@@ -150,7 +150,7 @@ class RunnerSession:
     def _send(self, tensors: Tensors, name: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
-            write_npz(path, tensors)
+            write_arrays(path, tensors)
             return self._transport.send(path, name)
 
     def _fetch(self, remote: str) -> dict[str, npt.NDArray[Any]]:

@@ -53,7 +53,7 @@ def _encode(source: Array, tensor: Tensor, spec: Spec) -> Array:
         raise RunnerError(f"input '{tensor.source}': shape {source.shape}, the artifact takes {spec.shape}")
     if spec.scale and source.dtype.kind == "f":
         source = _quantize(source, spec)
-    return np.ascontiguousarray(source, dtype=spec.dtype)
+    return np.asarray(source, dtype=spec.dtype, order="C")
 
 
 def _quantize(values: Array, spec: Spec) -> Array:
@@ -69,4 +69,4 @@ def _decode(values: Array, tensor: Tensor, spec: Spec, dtype: str | None) -> Arr
         values = values.transpose(np.argsort(tensor.transpose))
     if dtype is None:
         dtype = "float32" if values.dtype == np.float16 else values.dtype.name
-    return np.ascontiguousarray(values, dtype=dtype)
+    return np.asarray(values, dtype=dtype, order="C")
