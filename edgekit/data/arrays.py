@@ -39,7 +39,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Tensor]) -> None:
         for name, value in arrays.items():
             # a plain ZipInfo is dated 1980
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(value), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(value, order="C"), allow_pickle=False)
 
 
 def unreadable(path: Path) -> str | None:
