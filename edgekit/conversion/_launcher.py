@@ -47,8 +47,10 @@ def load(path: Path) -> Any:
 
 
 def one_line(error: BaseException) -> str:
+    """What happened, and what it came from where the tool wrapped one error in another."""
     words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+    line = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return f"{line} ({one_line(error.__cause__)})" if error.__cause__ else line
 
 
 def answer(worker: Path, request: Path) -> str:

@@ -92,6 +92,8 @@ def worker_environment(
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
+        # a bar repaints its line thousands of times, and a log keeps them all
+        "TQDM_DISABLE": "1",
         # tools that would install their missing parts on the way
         "PIP_NO_INDEX": "1",
         "UV_OFFLINE": "1",
@@ -154,4 +156,4 @@ def _printed(log: Path, earlier: int) -> str:
 
 
 def _fail(worker: Worker, what: str, log: Path) -> NoReturn:
-    raise WorkerError(f"converter '{worker.name}': {what}. Its output is in {log}")
+    raise WorkerError(f"converter '{worker.name}': {what.rstrip('.')}. Its output is in {log}")

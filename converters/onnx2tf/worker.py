@@ -1,0 +1,208 @@
+"""ONNX in, float TFLite out, without TensorFlow; channels last where the model's convolutions want it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnx2tf
+import onnxruntime as ort
+from ai_edge_litert.interpreter import Interpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap
+
+Array = np.ndarray[Any, Any]
+
+CHANNELS_FIRST = {
+    "Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
+    "BatchNormalization", "InstanceNormalization", "DepthToSpace", "SpaceToDepth", "PRelu",
+}  # fmt: skip
+"""Operators that say their input's second axis is the channels."""
+ANY_LAYOUT = {"Add", "Cast", "Clip", "Concat", "Div", "Identity", "Mul", "Pad", "Relu", "Resize", "Sub"}
+
+
+def convert(request: ConversionRequest) -> ConversionReply:
+    source, out = Path(request["source"]), Path(request["out_dir"])
+    graph = onnx.load(source, load_external_data=False).graph
+    keep = [value.name for value in inputs_of(graph) if not feeds_convolutions(value.name, graph)]
+    with tempfile.TemporaryDirectory() as scratch:
+        onnx2tf.convert(
+            input_onnx_file_path=str(source),
+            output_folder_path=scratch,
+            keep_shape_absolutely_input_names=keep or None,
+            non_verbose=True,
+            verbosity="error",
+        )
+        made = Path(scratch)
+        shutil.copyfile(made / f"{source.stem}_float32.tflite", out / "model.tflite")
+        report = json.loads((made / f"{source.stem}_tensor_correspondence_report.json").read_text())
+    sample = first_sample(request["calibration"]) or invented_sample(graph)
+    inputs, outputs, error = layouts(source, out / "model.tflite", sample)
+    return {
+        "artifact": "model.tflite",
+        "files": ["model.tflite"],
+        "io": {"inputs": inputs, "outputs": outputs},
+        "tools": [
+            {
+                "tool": "onnx2tf",
+                "version": onnx2tf.__version__,
+                "arguments": {"backend": "flatbuffer_direct", "keep_shape_absolutely": " ".join(keep)},
+            }
+        ],
+        "notes": [f"largest difference to the source on one sample: {error:.1e} of the largest output"],
+        "source_nodes": source_nodes(report),
+    }
+
+
+def inputs_of(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    weights = {tensor.name for tensor in graph.initializer}
+    return [value for value in graph.input if value.name not in weights]
+
+
+def feeds_convolutions(name: str, graph: onnx.GraphProto) -> bool:
+    """Whether the first operators that care about the layout want channels first; else it stays as it is."""
+    users = [node for node in graph.node if name in node.input]
+    if any(node.op_type in CHANNELS_FIRST for node in users):
+        return True
+    passing = [node for node in users if node.op_type in ANY_LAYOUT]
+    return any(feeds_convolutions(output, graph) for node in passing for output in node.output)
+
+
+def first_sample(calibration: str | None) -> dict[str, Array] | None:
+    files = sorted(Path(calibration).glob("*.npz")) if calibration else []
+    if not files:
+        return None
+    with np.load(files[0]) as arrays:
+        return dict(arrays)
+
+
+def invented_sample(graph: onnx.GraphProto) -> dict[str, Array]:
+    """Noise for real inputs; for indices and masks 0 and 1, which every vocabulary has."""
+    random = np.random.default_rng(0)
+    arrays = {}
+    for value in inputs_of(graph):
+        kind = value.type.tensor_type
+        shape = [dim.dim_value for dim in kind.shape.dim]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        if dtype.kind == "f":
+            arrays[value.name] = random.standard_normal(shape).astype(dtype)
+        else:
+            arrays[value.name] = random.integers(0, 2, shape).astype(dtype)
+            arrays[value.name].flat[0] = 1  # a mask that hides everything would divide by zero
+    return arrays
+
+
+def layouts(
+    source: Path, artifact: Path, sample: Mapping[str, Array]
+) -> tuple[list[TensorMap], list[TensorMap], float]:
+    """How each tensor lies in the artifact: found by shape, and where several fit (squares), by running it.
+
+    Also the largest relative difference that remains; whether it is small enough is the engine's question.
+    """
+    wanted = run_source(source, sample)
+    model = Interpreter(str(artifact), num_threads=1)
+    details = by_name(model.get_input_details(), sample)
+    choices = [permutations(sample[name].shape, tuple(details[name]["shape"]), name) for name in details]
+    best: tuple[float, list[TensorMap], list[TensorMap]] | None = None
+    for axes in itertools.product(*choices):
+        feeds = dict(zip(details, axes, strict=True))
+        answers = run_artifact(model, details, sample, feeds)
+        outputs, error = match(model, answers, wanted)
+        if best is None or error < best[0]:
+            inputs = [tensor_map(name, details[name], feeds[name]) for name in details]
+            best = error, inputs, outputs
+        if error < 1e-3:
+            break
+    if best is None:
+        raise ValueError("the model has no input")
+    return best[1], best[2], best[0]
+
+
+def run_source(source: Path, sample: Mapping[str, Array]) -> dict[str, Array]:
+    session = ort.InferenceSession(source, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(sample)), strict=True))
+
+
+def by_name(details: Iterable[dict[str, Any]], tensors: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
+    """The artifact's tensors by their name in the source; onnx2tf keeps names, but for a ``:0`` or prefix."""
+    found = {}
+    for detail in details:
+        name = str(detail["name"])
+        bare = name.removeprefix("serving_default_").removesuffix(":0")
+        match_ = name if name in tensors else bare
+        if match_ not in tensors:
+            raise ValueError(f"tensor '{name}' of the TFLite file is not in the source model")
+        found[match_] = detail
+    return found
+
+
+def permutations(source: Sequence[int], artifact: Sequence[int], name: str) -> list[list[int] | None]:
+    """The transposes, none first, that take ``source``'s shape to ``artifact``'s."""
+    rank = len(source)
+    channels_last = [0, *range(2, rank), 1]
+    options: list[list[int] | None] = [None] if tuple(source) == tuple(artifact) else []
+    if rank >= 3 and [source[axis] for axis in channels_last] == list(artifact):
+        options.append(channels_last)
+    if not options:
+        raise ValueError(
+            f"'{name}': shape {list(source)} became {list(artifact)}, which is no change of layout"
+        )
+    return options
+
+
+def run_artifact(
+    model: Any, details: Mapping[str, Any], sample: Mapping[str, Array], axes: Mapping[str, list[int] | None]
+) -> dict[str, Array]:
+    model.allocate_tensors()
+    for name, detail in details.items():
+        value = sample[name]
+        turned = value if axes[name] is None else value.transpose(axes[name])
+        model.set_tensor(detail["index"], np.ascontiguousarray(turned.astype(detail["dtype"])))
+    model.invoke()
+    return {detail["name"]: model.get_tensor(detail["index"]) for detail in model.get_output_details()}
+
+
+def match(
+    model: Any, answers: Mapping[str, Array], wanted: Mapping[str, Array]
+) -> tuple[list[TensorMap], float]:
+    """For each output the layout in which it is nearest to the source's, and the worst of these distances."""
+    maps, errors = [], [0.0]
+    for name, detail in by_name(model.get_output_details(), wanted).items():
+        options = permutations(wanted[name].shape, answers[detail["name"]].shape, name)
+        distances = [distance(wanted[name], answers[detail["name"]], axes) for axes in options]
+        nearest = int(np.argmin(distances))
+        maps.append(tensor_map(name, detail, options[nearest]))
+        errors.append(distances[nearest])
+    return maps, max(errors)
+
+
+def distance(wanted: Array, answer: Array, axes: list[int] | None) -> float:
+    turned = wanted if axes is None else wanted.transpose(axes)
+    largest = float(np.max(np.abs(turned.astype(np.float64)), initial=1e-12))
+    difference = float(np.max(np.abs(turned.astype(np.float64) - answer), initial=0.0)) / largest
+    return difference if np.isfinite(difference) else sys.float_info.max
+
+
+def tensor_map(source: str, detail: Mapping[str, Any], axes: list[int] | None) -> TensorMap:
+    dtype = np.dtype(detail["dtype"]).name
+    return {"name": str(detail["name"]), "source": source, "transpose": axes, "dtype": dtype}
+
+
+def source_nodes(report: Mapping[str, Any]) -> dict[str, str]:
+    """Name of an operator's output tensor -> source node; of nodes fused into one, the first."""
+    nodes: dict[str, str] = {}
+    for record in report["records"]:
+        if record["exists_in_final_model"] and record["onnx_op_name"]:
+            nodes.setdefault(record["resolved_tflite_tensor_name"], record["onnx_op_name"])
+    return nodes
