@@ -17,13 +17,16 @@ class Source(Strict):
     """Where a fact stands: a datasheet, a vendor's page, a published measurement's system description."""
 
     facts: tuple[str, ...]
-    """The keys this source vouches for, e.g. ``cpu.clusters.0.clock_hz``; ``*`` for the whole file."""
+    """The keys this source vouches for, e.g. ``cpu.clusters.0.clock_hz``: a table stands for all it holds, and
+    ``*`` for any one key or index."""
     title: str
     where: str
     """Page, path or section, with repository and commit where there is one."""
     basis: Literal[
-        "datasheet", "vendor-page", "measured-system", "architecture-manual", "detected", "estimate"
+        "datasheet", "vendor-page", "architecture-manual", "device-tree", "measured-system", "emulated",
+        "third-party", "derived", "detected", "estimate",
     ]  # fmt: skip
+    """``third-party``: a reference work or the press; ``derived``: computed from facts of the same file."""
 
 
 # --- targets/<id>.toml -------------------------------------------------------------------------------
@@ -46,6 +49,10 @@ class TargetRuntime(Strict):
     """Why nothing can be built for this runtime yet, and what that waits for."""
     int8_activations: Literal["uint8", "int8"] = "uint8"
     """The activation type whose int8 kernels are fast and exact on this target."""
+    int8_weight_bits: Literal[7, 8] = 8
+    """7 where sums of two 8-bit products saturate in 16 bits: x86 without VNNI."""
+    arch: Arch | None = None
+    """In a detected target: this entry holds only on machines of that architecture."""
     note: str | None = None
 
     @model_validator(mode="after")
@@ -81,7 +88,8 @@ class Target(Strict):
 class CpuCluster(Strict):
     core: str
     cores: PositiveInt
-    clock_hz: PositiveInt
+    clock_hz: PositiveInt | None = None
+    """Highest clock; None only where a detected machine does not tell."""
     l1d_bytes: PositiveInt | None = None
     l2_bytes: PositiveInt | None = None
     l2_shared: bool = False
@@ -97,8 +105,19 @@ class Cpu(Strict):
 class MemorySystem(Strict):
     ram_bytes: PositiveInt
     type: str
+    transfers_per_s: PositiveInt | None = None
+    bus_bits: PositiveInt | None = None
+    """Width of all channels together."""
     bandwidth_bytes_per_s: PositiveInt | None = None
     """Theoretical peak: transfer rate times bus width."""
+
+    @model_validator(mode="after")
+    def _bandwidth_is_rate_times_width(self) -> MemorySystem:
+        if self.bandwidth_bytes_per_s and self.transfers_per_s and self.bus_bits:
+            expected = self.transfers_per_s * self.bus_bits // 8
+            if self.bandwidth_bytes_per_s != expected:
+                raise ValueError(f"bandwidth_bytes_per_s is transfers_per_s * bus_bits / 8 = {expected}")
+        return self
 
 
 class Accelerator(Strict):

@@ -25,14 +25,19 @@ Record = TypeVar("Record", bound=BaseModel)
 
 def read_record(path: Path, schema: type[Record]) -> tuple[Record | None, list[str]]:
     """Read ``path`` (.toml or .json) as ``schema``; return the record or None, and one line per problem."""
+    data, problems = read_data(path)
+    return (None, problems) if problems else check_record(data, schema, where=str(path))
+
+
+def read_data(path: Path) -> tuple[Any, list[str]]:
+    """Parse ``path`` (.toml or .json) without a schema; return its data or None, and what is wrong with it."""
     try:
         raw = path.read_bytes()
-        data = json.loads(raw) if path.suffix == ".json" else tomllib.loads(raw.decode())
+        return json.loads(raw) if path.suffix == ".json" else tomllib.loads(raw.decode()), []
     except OSError as error:
         return None, [f"{path}: cannot be read: {error.strerror}"]
     except (ValueError, RecursionError) as error:  # TOML, JSON and UTF-8 errors are all ValueErrors
         return None, [f"{path}: {error}"]
-    return check_record(data, schema, where=str(path))
 
 
 def check_record(data: object, schema: type[Record], *, where: str) -> tuple[Record | None, list[str]]:
@@ -54,11 +59,17 @@ def _line(detail: ErrorDetails, schema: type[BaseModel]) -> str:
         case "literal_error":
             expected = str(detail.get("ctx", {}).get("expected", ""))
             given = str(detail["input"])
-            near_values = difflib.get_close_matches(given, [v.strip(" '") for v in expected.replace(" or ", ",").split(",")], n=1)
+            near_values = difflib.get_close_matches(
+                given, [v.strip(" '") for v in expected.replace(" or ", ",").split(",")], n=1
+            )
             hint = f"; did you mean '{near_values[0]}'?" if near_values else ""
             return f"{key}: '{given}' is not one of {expected}{hint}"
         case "value_error":
-            return f"{key}: {detail['msg'].removeprefix('Value error, ')}" if key else detail["msg"].removeprefix("Value error, ")
+            return (
+                f"{key}: {detail['msg'].removeprefix('Value error, ')}"
+                if key
+                else detail["msg"].removeprefix("Value error, ")
+            )
         case _:
             return f"{key}: {detail['msg'][0].lower()}{detail['msg'][1:]} (given: {detail['input']!r:.60})"
 
@@ -70,7 +81,7 @@ def _near_miss(location: tuple[int | str, ...], schema: type[BaseModel]) -> str 
         if isinstance(part, str):
             fields = [table.model_fields[part] for table in tables if part in table.model_fields]
             tables = [found for field in fields for found in _models_in(field.annotation)] or tables
-    known = [name for table in tables for name in table.model_fields]
+    known = [field.alias or name for table in tables for name, field in table.model_fields.items()]
     close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
     return close[0] if close else None
 
