@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgekit.contracts._named_files import lines, read_named_files
 from edgekit.contracts.schema import Contract, TokenInput
 from edgekit.contracts.types import Encoded, Raw, Tensor, TensorSpec
 from edgekit.errors import ContractError
@@ -46,13 +47,13 @@ class LoadedContract:
     def labels(self) -> tuple[str, ...]:
         """The labels of a classifier or detector, () elsewhere."""
         name = getattr(self.schema.output, "labels", None)
-        return tuple(line.strip() for line in _lines(self.files[name])) if name else ()
+        return tuple(line.strip() for line in lines(self.files[name])) if name else ()
 
     @cached_property
     def characters(self) -> tuple[str, ...]:
         """What a text recogniser's indices mean: blank (as ""), the file's characters, a space; () elsewhere."""
         name = getattr(self.schema.output, "characters", None)
-        return ("", *_lines(self.files[name]), " ") if name else ()
+        return ("", *lines(self.files[name]), " ") if name else ()
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -97,60 +98,14 @@ def load_contract(path: Path) -> LoadedContract:
     except (ValueError, RecursionError) as error:
         raise ContractError(f"{path}: {error}") from None
     schema, problems = check_record(data, Contract, where=str(path))
-    files: dict[str, bytes] = {}
-    for key, name in _named_files(data):
-        content = _read_named(path.parent, name)
-        if isinstance(content, str):
-            problems.append(f"{path}: {key}: {content}")
-        else:
-            files[name] = content
-            problems += [f"{path}: {key}: {problem}" for problem in _text_problems(key, name, content)]
+    files, file_problems = read_named_files(path, data)
+    problems += file_problems
     if schema is None or problems:
         raise ContractError("\n".join(problems))
     contract = LoadedContract(schema, text, path.parent, files)
     if schema.tokenizer:
         _ = contract.tokenizer  # parsed now, so that a broken one is found here
     return contract
-
-
-def _named_files(data: Mapping[str, object]) -> list[tuple[str, str]]:
-    """(key, file name), from the raw data so that files are also checked where another key is wrong."""
-    output = data.get("output")
-    keys = {"tokenizer": data.get("tokenizer")}
-    if isinstance(output, Mapping):
-        keys |= {f"output.{key}": output.get(key) for key in ("labels", "characters")}
-    return [(key, name) for key, name in keys.items() if isinstance(name, str)]
-
-
-def _read_named(folder: Path, name: str) -> bytes | str:
-    """The file's content, or what is wrong with it."""
-    path = (folder / name).resolve()
-    if Path(name).is_absolute() or not path.is_relative_to(folder.resolve()):
-        return f"'{name}' is outside the contract's folder; copy the file beside the contract"
-    if not path.is_file():
-        return f"no file '{name}' beside the contract"
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        return f"'{name}' cannot be read: {error.strerror}"
-
-
-def _text_problems(key: str, name: str, content: bytes) -> list[str]:
-    try:
-        lines = _lines(content)
-    except UnicodeDecodeError as error:
-        return [f"'{name}' is not UTF-8 at byte {error.start}"]
-    if key == "output.labels" and (not lines or not all(line.strip() for line in lines)):
-        return [f"'{name}' has an empty line or none; it needs one label a line"]
-    if key == "output.characters" and any(len(line) == 0 for line in lines):
-        return [f"'{name}' has an empty line; it needs one character a line"]
-    return []
-
-
-def _lines(content: bytes) -> list[str]:
-    """Lines by newline alone: ``str.splitlines`` would break at U+2028 and U+0085, which are characters too."""
-    lines = [line.removesuffix("\r") for line in content.decode("utf-8-sig").split("\n")]
-    return lines[:-1] if lines[-1] == "" else lines
 
 
 def find_contract(model_path: Path) -> Path | None:
@@ -161,13 +116,13 @@ def find_contract(model_path: Path) -> Path | None:
 
 def tensor_contract(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> LoadedContract:
     """The contract of a model without one: arrays in, numbers out. ContractError where a dimension is free."""
+    import tomlkit  # only this function writes TOML
+
     problems = [
         f"input '{spec.name}' has no fixed shape {list(spec.shape)}; give one with --shape {spec.name}:1,…"
         for spec in inputs
         if not all(isinstance(side, int) and side > 0 for side in spec.shape)
     ]
-    import tomlkit
-
     data = {
         "schema": 1,
         "task": "tensor",

@@ -1,17 +1,19 @@
 """What a model answered, by task: frozen records with one canonical JSON form.
 
 Numbers are rounded so that the same model on another runtime usually gives the same text: scores to 3 decimals,
-coordinates to 0.1 pixel, embedding and tensor values to 4 significant digits.
+coordinates to 0.1 pixel, embedding and tensor values to 4 significant digits of their largest.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekit.contracts.types import Tensor
 
@@ -59,7 +61,7 @@ class Embedding(Prediction):
     vector: tuple[float, ...]
 
     def facts(self) -> dict[str, Any]:
-        return {"embedding": [_significant(value) for value in self.vector]}
+        return {"embedding": _rounded(np.asarray(self.vector))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,21 +143,17 @@ def _pixel(value: float) -> float:
     return round(float(value), 1) + 0.0  # + 0.0: no -0.0
 
 
-def _significant(value: float) -> float:
-    return float(f"{float(value):.4g}") + 0.0
-
-
 def _summary(array: Tensor) -> dict[str, Any]:
     numbers = array.astype(np.float64).ravel()
     summary: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
     if numbers.size:
-        summary |= {key: _finite(float(value)) for key, value in _statistics(numbers).items()}
-    return summary | {"first": [_finite(float(value)) for value in numbers[:_SHOWN_VALUES]]}
+        statistics = np.array([numbers.min(), numbers.max(), numbers.mean()])
+        summary |= zip(("min", "max", "mean"), _rounded(statistics), strict=True)
+    return summary | {"first": _rounded(numbers[:_SHOWN_VALUES])}
 
 
-def _statistics(numbers: Tensor) -> dict[str, float]:
-    return {"min": numbers.min(), "max": numbers.max(), "mean": numbers.mean()}
-
-
-def _finite(value: float) -> float | str:
-    return _significant(value) if np.isfinite(value) else str(value)
+def _rounded(numbers: npt.NDArray[np.float64]) -> list[float | str]:
+    """To 4 significant digits of the largest one; what is not finite as text, since JSON has no word for it."""
+    largest = max((abs(value) for value in numbers.tolist() if math.isfinite(value)), default=0.0)
+    digits = 3 - math.floor(math.log10(largest)) if largest > 0 else 0
+    return [round(value, digits) + 0.0 if math.isfinite(value) else str(value) for value in numbers.tolist()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from edgekit.strict import Strict
 from edgekit.vocabulary import DType, Task
@@ -35,10 +35,10 @@ class ImageInput(Strict):
     multiple_of: PositiveInt = 32
     interpolation: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear"
     color: Literal["rgb", "bgr", "gray"]
-    mean: tuple[float, ...]
+    mean: tuple[FiniteFloat, ...]
     """Per channel, in pixel units 0..255."""
     std: tuple[PositiveFloat, ...]
-    pad_value: float = 0.0
+    pad_value: FiniteFloat = 0.0
     """In pixel units, before normalization."""
     layout: Literal["nchw", "nhwc"]
     dtype: DType = "float32"
@@ -189,7 +189,7 @@ class Contract(Strict):
 
     schema_version: Literal[1] = Field(alias="schema")
     task: Task
-    inputs: tuple[Input, ...] = Field(min_length=1)
+    inputs: tuple[Input, ...]
     output: Output
     tokenizer: str | None = None
     """A ``tokenizer.json`` of the Hugging Face tokenizers library."""
@@ -222,7 +222,8 @@ class Contract(Strict):
 
 
 def _kind_problems(contract: Contract) -> list[str]:
-    problems = []
+    # a length limit on the field itself would complain again about every input that is wrong in itself
+    problems = [] if contract.inputs else ["'inputs' is empty"]
     if contract.output.kind != (kind := OUTPUT_KIND[contract.task]):
         problems.append(
             f"task '{contract.task}' needs an output of kind '{kind}', not '{contract.output.kind}'"

@@ -30,7 +30,8 @@ def open_samples(path: Path, contract: LoadedContract, limit: int | None = None)
         case "image":
             samples = _chosen(path, image_samples(path, contract), limit, images.unreadable)
         case "tokens":
-            samples = Samples(path.name, text_samples(path)).subset(limit)
+            has_classes = contract.schema.output.kind == "classes"
+            samples = Samples(path.resolve().name, text_samples(path, labelled=has_classes)).subset(limit)
         case _:
             samples = _chosen(path, array_samples(path), limit, arrays.unreadable)
     if contract.schema.output.kind == "boxes" and path.is_dir():

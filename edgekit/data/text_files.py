@@ -16,8 +16,11 @@ _Row = tuple[int, str | None, str | None]
 """Line number, text, label."""
 
 
-def text_samples(path: Path) -> tuple[Sample, ...]:
-    """Every text of ``path``: a file, or a folder that holds exactly one such file. Blank texts are no samples."""
+def text_samples(path: Path, *, labelled: bool) -> tuple[Sample, ...]:
+    """Every text of ``path``: a file, or a folder that holds exactly one such file. Blank texts are no samples.
+
+    Labels are read where ``labelled``; a task without classes has no use for them.
+    """
     path = _only_file(path) if path.is_dir() else path
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: the model takes texts; give a {', '.join(SUFFIXES)} file")
@@ -25,7 +28,11 @@ def text_samples(path: Path) -> tuple[Sample, ...]:
     problems = [f"line {line}: no 'text'" for line, text, _ in rows if text is None]
     if problems:
         raise listing(path, problems, "lines without a text")
-    samples = tuple(_sample(line, text, label) for line, text, label in rows if text and text.strip())
+    samples = tuple(
+        _sample(line, text, label if labelled else None)
+        for line, text, label in rows
+        if text and text.strip()
+    )
     if not samples:
         raise DataError(f"{path}: no texts in this file")
     return samples
