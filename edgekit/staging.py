@@ -36,14 +36,14 @@ def staging_folder(parent: Path) -> Iterator[Path]:
 
 def move_into_place(staged: Path, final: Path) -> None:
     """Rename ``staged`` (a file or folder of the same file system) to ``final``, replacing what is there."""
-    if not staged.is_dir() or not final.exists():
+    if not final.exists() or not (staged.is_dir() or final.is_dir()):
         staged.replace(final)
         return
-    # a folder cannot replace a full one; the old one steps aside and is put back by clean_stale after a kill
+    # only files replace files; a folder steps aside, and clean_stale puts it back after a kill
     old = final.with_name(REPLACED + final.name)
     final.replace(old)
     staged.replace(final)
-    shutil.rmtree(old, ignore_errors=True)
+    _remove(old)
 
 
 def clean_stale(parent: Path) -> None:
@@ -56,9 +56,16 @@ def clean_stale(parent: Path) -> None:
     for old in sorted(parent.glob(f"{REPLACED}*")):
         final = old.with_name(old.name.removeprefix(REPLACED))
         if final.exists():
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
         else:
             old.replace(final)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _create_locked(parent: Path) -> tuple[Path, int]:

@@ -55,15 +55,15 @@ def read_tensors(path: Path) -> GoldenTensors:
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
-    """``max|found - expected| / max|expected|``; infinite where shapes differ or a value is not finite."""
+    """``max|found - expected| / max|expected|`` over finite values; infinite where shapes or other values differ."""
     if found.shape != expected.shape:
         return float("inf")
-    if not expected.size:
-        return 0.0
-    difference = float(np.max(np.abs(found.astype(np.float64) - expected.astype(np.float64))))
-    scale = float(np.max(np.abs(expected.astype(np.float64))))
-    if not np.isfinite(difference):
+    a, b = found.astype(np.float64), expected.astype(np.float64)
+    finite = np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not np.isfinite(a[finite]).all():
         return float("inf")
+    difference = float(np.max(np.abs(a[finite] - b[finite]), initial=0.0))
+    scale = float(np.max(np.abs(b[finite]), initial=0.0))
     return difference / scale if scale else difference
 
 

@@ -62,7 +62,7 @@ class StepCache:
 
         ConversionError where the cache cannot be written; other errors of ``make`` pass through.
         """
-        place = self.folder / _digest(key)
+        place = self.folder / digest(key)
         found = _read(place)
         if found is not None:
             os.utime(place)
@@ -92,7 +92,8 @@ class StepCache:
                 shutil.rmtree(step, ignore_errors=True)
 
 
-def _digest(key: Key) -> str:
+def digest(key: Key) -> str:
+    """The name of a step: a hash of all it depends on."""
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,0 +1,188 @@
+"""``edgekit convert``: the best bundle for each target, with evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.errors import ConversionError
+
+if TYPE_CHECKING:
+    from edgekit.bundles.manifest import Dropped
+    from edgekit.conversion.candidates import Candidate
+    from edgekit.conversion.convert import Conversion
+    from edgekit.conversion.results import KeptBundle
+    from edgekit.vocabulary import Precision
+
+
+def convert(
+    model: Annotated[str, typer.Argument(help="A model file (.onnx, .tflite), or the id of a zoo model.")],
+    target: Annotated[list[str], typer.Option("-t", "--target", help="What to build for; repeatable.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the bundles.")] = Path(),
+    precision: Annotated[
+        list[str] | None, typer.Option(help="auto, fp32, fp16, int8 or int8-dynamic; repeatable.")
+    ] = None,
+    calib: Annotated[
+        Path | None, typer.Option(help="Folder of images, or file of texts, to calibrate int8 with.")
+    ] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option("--eval", help="Samples to compare on, with labels where you have them.")
+    ] = None,
+    contract: Annotated[
+        Path | None,
+        typer.Option(help="How inputs are made and outputs read; default: contract.toml beside MODEL."),
+    ] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(help="Fix a free input shape: NAME:1,3,224,224; repeatable.")
+    ] = None,
+    max_drop: Annotated[
+        str | None, typer.Option(help="Highest loss of accuracy; default 1% where there are labels.")
+    ] = None,
+    latency: Annotated[str | None, typer.Option(help="Highest latency (p50), such as '<20ms'.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: what the target has.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Use at most so many samples.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; build nothing.")] = False,
+    zipped: Annotated[bool, typer.Option("--zip", help="Write each bundle as one zip.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what stands in the way.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Build, check and time candidates for each target; keep the best one of each.
+
+    Every candidate is compared with the source model on your samples and timed in turn with it; what is wrong,
+    slower or less accurate than allowed is dropped, with the reason.
+
+    Example: edgekit convert net.onnx -t host -t raspberry-pi-4 --calib photos -o out
+    """
+    from edgekit.conversion.convert import Order, plan_order
+    from edgekit.conversion.convert import convert as run
+    from edgekit.models import parse_shapes
+    from edgekit.models.zoo import resolve
+
+    with progress("edgekit convert") as advance:
+        order = Order(
+            model=resolve(model, advance),
+            targets=tuple(target),
+            out=out,
+            contract=contract,
+            shapes=parse_shapes(shape or []),
+            calibration=calib,
+            evaluation=evaluation,
+            precisions=_precisions(precision or []),
+            max_drop=_share(max_drop),
+            latency_ms=_milliseconds(latency),
+            threads=threads,
+            samples=samples,
+            zipped=zipped,
+            force=force,
+        )
+        conversion = None if dry_run else run(order, advance=advance)
+    if conversion is None:
+        _print_plan(plan_order(order), json=json)
+        return
+    if json:
+        print_json(conversion.facts())
+    else:
+        _print(conversion)
+    if conversion.without:
+        raise ConversionError("\n".join(f"{name}: no bundle: {why}" for name, why in conversion.without))
+
+
+def _print_plan(plans: dict[str, tuple[Candidate, ...]], *, json: bool) -> None:
+    if json:
+        print_json({"plan": [_plan_facts(item) for plan in plans.values() for item in plan]})
+        return
+    for target, candidates in plans.items():
+        rows = [
+            [item.way, item.precision or "any", item.variant, item.reason or "to be built"]
+            for item in candidates
+        ]
+        print_table(["converters", "precision", "variant", "plan"], rows, title=f"Plan for {target}")
+
+
+def _plan_facts(candidate: Candidate) -> dict[str, object]:
+    return {
+        "target": candidate.target.id,
+        "runtime": candidate.runtime.id,
+        "converters": [link.converter.id for link in candidate.chain],
+        "precision": candidate.precision,
+        "variant": candidate.variant,
+        "reason": candidate.reason,
+    }
+
+
+def _print(conversion: Conversion) -> None:
+    for line in conversion.notes:
+        note(line)
+    note(f"{conversion.reused_steps} steps reused from earlier runs, {conversion.made_steps} made")
+    if conversion.bundles:
+        columns = ["target", "kept", "time to fp32>", "cosine>", "agree>", "accuracy>", "MB>", "bundle"]
+        print_table(columns, [_row(bundle) for bundle in conversion.bundles])
+        for bundle in conversion.bundles:
+            typer.echo(f"{bundle.target}: {bundle.manifest.converter} {bundle.reason}")
+    lost = [*conversion.dropped, *conversion.beaten]
+    if lost:
+        print_table(["target", "not kept", "why"], [_lost_row(entry) for entry in lost], title="\nNot kept")
+
+
+def _row(bundle: KeptBundle) -> list[str]:
+    manifest = bundle.manifest
+    timing, fidelity, accuracy = manifest.timing, manifest.fidelity, manifest.accuracy
+    kept = " ".join(
+        part for part in (manifest.converter, manifest.artifact.precision, manifest.variant) if part
+    )
+    return [
+        bundle.target,
+        kept,
+        f"{timing.ratio:.2f}" if timing else "not timed",
+        f"{fidelity.cosine:.4f}" if fidelity else "",
+        f"{fidelity.agreement:.1%}" if fidelity else "",
+        f"{accuracy.source:.1%} > {accuracy.artifact:.1%}" if accuracy else "no labels",
+        f"{bundle.size_bytes / 1e6:.1f}",
+        str(bundle.path),
+    ]
+
+
+def _lost_row(entry: Dropped) -> list[str]:
+    way = " ".join(part for part in (entry.converter, entry.precision, entry.variant) if part)
+    return [entry.target, way, entry.reason]
+
+
+def _precisions(given: list[str]) -> tuple[Precision, ...]:
+    from edgekit.conversion.plan import PRECISIONS
+
+    unknown = [word for word in given if word not in ("auto", *PRECISIONS)]
+    if unknown:
+        raise typer.BadParameter(f"--precision {unknown[0]}: use auto, {', '.join(PRECISIONS)}")
+    if not given or "auto" in given:
+        return PRECISIONS
+    return tuple(precision for precision in PRECISIONS if precision in given)
+
+
+def _share(text: str | None) -> float | None:
+    """``1%`` or ``0.01`` as 0.01."""
+    if text is None:
+        return None
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise typer.BadParameter(f"--max-drop {text}: give a share, such as 1% or 0.01")
+    return value
+
+
+def _milliseconds(text: str | None) -> float | None:
+    """``<20ms``, ``20ms`` or ``20`` as 20.0."""
+    if text is None:
+        return None
+    number = text.strip().removeprefix("<").removeprefix("=").removesuffix("ms").strip()
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if value <= 0:
+        raise typer.BadParameter(f"--latency {text}: give milliseconds, such as '<20ms'")
+    return value

@@ -1,0 +1,130 @@
+"""What the user asks ``convert`` for, and everything that can be checked of it before any work is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.contracts import check_fit, find_contract, load_contract, tensor_contract
+from edgekit.conversion.plan import PRECISIONS, Wish
+from edgekit.conversion.samples import CALIBRATION, Evaluation, open_evaluation
+from edgekit.data import open_samples
+from edgekit.models import graph_facts, load_model
+from edgekit.vocabulary import Precision
+
+if TYPE_CHECKING:
+    from edgekit.contracts import LoadedContract
+    from edgekit.data import Samples
+    from edgekit.models import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One ``edgekit convert``."""
+
+    model: Path
+    targets: tuple[str, ...]
+    out: Path
+    """Folder the bundles are written to."""
+    contract: Path | None = None
+    """None: the one beside the model, else plain tensors."""
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    calibration: Path | None = None
+    evaluation: Path | None = None
+    """None, both: ``calib/`` and ``eval/`` beside the model, where they are."""
+    precisions: tuple[Precision, ...] = PRECISIONS
+    max_drop: float | None = None
+    """Highest loss of accuracy (of agreement where there are no labels), 0.01 = one point."""
+    latency_ms: float | None = None
+    """Highest p50 allowed."""
+    threads: int | None = None
+    """None: what the target gives to inference, at most this machine's processors."""
+    samples: int | None = None
+    """At most so many for calibration and for evaluation each."""
+    zipped: bool = False
+    force: bool = False
+    """Replace what stands in the way even where it is no bundle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """The order's files, read and found to fit each other."""
+
+    model: Model
+    contract: LoadedContract
+    calibration: Samples | None
+    evaluation: Evaluation
+    wish: Wish
+    origin: str | None
+    licence_files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def take_in(order: Order) -> Intake:
+    """Read model, contract and data. ModelError, ContractError or DataError says what is wrong with them."""
+    model = load_model(order.model, order.shapes)
+    contract = _contract(order, model)
+    check_fit(contract, model.inputs, model.outputs)
+    calib, evaluation_path = _data(order.calibration, order, "calib"), _data(order.evaluation, order, "eval")
+    calibration = open_samples(calib, contract, order.samples or CALIBRATION) if calib else None
+    evaluation = open_evaluation(contract, evaluation=evaluation_path, calibration=calib, limit=order.samples)
+    wish = Wish(
+        format=model.format,
+        task=contract.schema.task,
+        operators=frozenset(graph_facts(model).operators),
+        quantized=model.quantized,
+        calibrated=calibration is not None,
+        precisions=order.precisions,
+    )
+    return Intake(
+        model=model,
+        contract=contract,
+        calibration=calibration,
+        evaluation=evaluation,
+        wish=wish,
+        origin=_origin(order.model),
+        licence_files=_licence_files(order.model),
+        notes=_notes(order, calibration, evaluation),
+    )
+
+
+def _data(given: Path | None, order: Order, folder: str) -> Path | None:
+    """What the user gave, else the folder of that name beside the model, else None."""
+    beside = order.model.parent / folder
+    return given or (beside if beside.is_dir() else None)
+
+
+def _notes(order: Order, calibration: Samples | None, evaluation: Evaluation) -> tuple[str, ...]:
+    """What was taken although the user did not name it."""
+    notes = []
+    if order.calibration is None and calibration is not None:
+        notes.append(f"calibrated on {len(calibration)} samples of {calibration.name}/ beside the model")
+    if order.evaluation is None:
+        notes.append(f"compared on {evaluation.data}")
+    return tuple(notes)
+
+
+def _contract(order: Order, model: Model) -> LoadedContract:
+    path = order.contract or find_contract(order.model)
+    return load_contract(path) if path else tensor_contract(model.inputs, model.outputs)
+
+
+def _origin(model: Path) -> str | None:
+    """Where a model of the zoo comes from, as ``origin.json`` beside it says; None for others."""
+    try:
+        facts = json.loads((model.parent / "origin.json").read_bytes())
+        return str(facts["origin"]["source"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _licence_files(model: Path) -> tuple[Path, ...]:
+    names = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
+    return tuple(
+        path
+        for path in sorted(model.parent.iterdir())
+        if path.is_file() and path.name.upper().startswith(names)
+    )

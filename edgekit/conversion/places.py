@@ -1,0 +1,60 @@
+"""Where bundles go: checked before any work is done, replaced in one step at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from edgekit.bundles import SUFFIX, is_bundle
+from edgekit.bundles.archive import pack
+from edgekit.errors import BundleError
+from edgekit.staging import move_into_place, staging_folder
+
+
+@contextmanager
+def output_staging(out: Path, names: list[str], *, force: bool) -> Iterator[Path]:
+    """A staging folder inside ``out``, once ``out`` can be written and ``names`` can be put there.
+
+    BundleError otherwise. An earlier bundle of the name is replaced; anything else only with ``force``.
+    """
+    for name in names:
+        place = bundle_path(out, name)
+        if place.exists() and not force and not is_bundle(place):
+            raise BundleError(
+                f"{place}: stands in the way and is no bundle of edgekit's. "
+                "Move it away, choose another -o, or replace it with --force"
+            )
+    with ExitStack() as stack:
+        with writing(out):
+            staging = stack.enter_context(staging_folder(out))
+        yield staging
+
+
+def bundle_path(out: Path, name: str) -> Path:
+    """A bundle's place in ``out``; a zipped one has the same name."""
+    return out / f"{name}{SUFFIX}"
+
+
+def place_bundle(staged: Path, out: Path, name: str, *, zipped: bool) -> Path:
+    """Move the finished bundle folder ``staged`` to its place in ``out``, as a zip where asked for."""
+    place = bundle_path(out, name)
+    with writing(out):
+        if not zipped:
+            move_into_place(staged, place)
+            return place
+        archive = staged.with_name(f"{staged.name}.zip")
+        pack(staged, archive)
+        move_into_place(archive, place)
+        return place
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """OSErrors of writing as one line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(
+            f"{error.filename or out}: cannot be written: {error.strerror}. Choose another -o"
+        ) from error

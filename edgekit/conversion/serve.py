@@ -1,0 +1,272 @@
+"""Serve one target after the other: build its candidates, try them, choose, hand out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edgekit.bundles.manifest import Calibration, Dropped, Manifest
+from edgekit.bundles.write import ARTIFACT, finish
+from edgekit.conversion.cache import StepCache
+from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
+from edgekit.conversion.order import Intake, Order
+from edgekit.conversion.places import place_bundle, writing
+from edgekit.conversion.results import Conversion, KeptBundle
+from edgekit.conversion.targets import runs_here, target_notes
+from edgekit.conversion.trial import Tried, Yardstick, make_yardstick, time_in_turn, try_candidate
+from edgekit.conversion.workshop import Workshop
+from edgekit.data import CalibrationSet, write_calibration
+from edgekit.devices import LocalDevice
+from edgekit.digest import digests
+from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError
+from edgekit.paths import cache_dir
+
+if TYPE_CHECKING:
+    from edgekit.catalog import Catalog
+    from edgekit.catalog_schema import Target
+    from edgekit.conversion.candidates import Candidate
+
+
+class Advance(Protocol):
+    """Reports progress: ``done`` of ``total`` steps, and what is under way."""
+
+    def __call__(self, done: float, total: float, doing: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts steps: one for the source, two a candidate, one a target."""
+
+    total: int
+    advance: Advance | None
+    done: int = 0
+
+    @classmethod
+    def over(cls, plans: Iterable[Sequence[Candidate]], advance: Advance | None) -> Progress:
+        return cls(1 + sum(1 + 2 * len(open_ones(candidates)) for candidates in plans), advance)
+
+    def step(self, doing: str) -> None:
+        """Say what begins now."""
+        if self.advance:
+            self.advance(self.done, self.total, doing)
+        self.done += 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one target."""
+
+    target: str
+    kept: KeptBundle | None
+    dropped: tuple[Dropped, ...]
+    beaten: tuple[Dropped, ...] = ()
+    why_none: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """What all targets of an order share."""
+
+    order: Order
+    host: Target
+    intake: Intake
+    staging: Path
+    work: Path
+    workshop: Workshop
+    yardstick: Yardstick
+    progress: Progress
+    _tried: dict[Path, Tried] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls,
+        order: Order,
+        catalog: Catalog,
+        intake: Intake,
+        plans: Iterable[Sequence[Candidate]],
+        staging: Path,
+        work: Path,
+        progress: Progress,
+    ) -> Server:
+        """Ask the source model and encode the calibration data, once for all targets."""
+        threads = order.threads or os.cpu_count() or 1
+        candidates = [candidate for plan in plans for candidate in open_ones(plan)]
+        progress.step("asking the source model")
+        yardstick = make_yardstick(intake, LocalDevice(), work, threads=threads)
+        cache = cache_dir() / "conversion"
+        workshop = Workshop(
+            catalog=catalog,
+            model=intake.model,
+            task=intake.contract.schema.task,
+            calibration=_calibration(intake, candidates, work),
+            threads=threads,
+            cache=StepCache(cache / "steps"),
+            logs=cache / "logs",
+        )
+        return cls(
+            order=order,
+            host=catalog.target("host"),
+            intake=intake,
+            staging=staging,
+            work=work,
+            workshop=workshop,
+            yardstick=yardstick,
+            progress=progress,
+        )
+
+    def serve(self, target: Target, candidates: Sequence[Candidate]) -> Outcome:
+        """Make the target's bundle and put it in its place."""
+        dropped = given_up(candidates)
+        entrants: list[Entrant] = []
+        for candidate in open_ones(candidates):
+            result = self._try(candidate)
+            if isinstance(result, Entrant):
+                entrants.append(result)
+            else:
+                dropped.append(result)
+        self.progress.step(f"{target.id}: choosing among {len(entrants)}")
+        if not entrants:
+            return Outcome(target=target.id, kept=None, dropped=tuple(dropped), why_none=why_none(dropped))
+        if runs_here(target, self.host):
+            entrants = self._timed(target, entrants)
+        choice = choose(entrants, self.order.precisions, latency_ms=self.order.latency_ms)
+        return self._hand_out(target, choice, dropped)
+
+    def conversion(self, outcomes: Sequence[Outcome]) -> Conversion:
+        """Everything that came of the order."""
+        self.workshop.cache.prune()
+        return Conversion(
+            bundles=tuple(outcome.kept for outcome in outcomes if outcome.kept),
+            dropped=tuple(entry for outcome in outcomes for entry in outcome.dropped),
+            beaten=tuple(entry for outcome in outcomes for entry in outcome.beaten),
+            without=tuple((outcome.target, outcome.why_none) for outcome in outcomes if outcome.why_none),
+            reused_steps=self.workshop.reused,
+            made_steps=self.workshop.made,
+            data=self.intake.evaluation.data,
+            notes=self.intake.notes,
+        )
+
+    def _try(self, candidate: Candidate) -> Entrant | Dropped:
+        """Build the candidate and compare it with the source; why it is dropped where it does not hold."""
+        name = f"{candidate.target.id}: {candidate.label}"
+        folder = self.work / f"{candidate.target.id}-{self.progress.done}"
+        try:
+            self.progress.step(f"{name}: building")
+            built = self.workshop.build(candidate)
+            self.progress.step(f"{name}: comparing with the source")
+            tried = try_candidate(self.yardstick, candidate, built, folder)
+        except (ConversionError, EnvironmentSetupError) as error:
+            return _dropped(candidate, str(error))
+        except (DeviceError, ContractError) as error:
+            return _dropped(candidate, f"its artifact does not run as it should: {error}")
+        verdict = tried.verdict
+        problem = verdict.reason or drop_problem(verdict.fidelity, verdict.accuracy, self.order.max_drop)
+        if problem:
+            shutil.rmtree(folder)
+            return _dropped(candidate, problem, tried)
+        self._tried[folder] = tried
+        return Entrant(
+            candidate=candidate,
+            folder=folder,
+            fidelity=verdict.fidelity,
+            accuracy=verdict.accuracy,
+            size_bytes=sum(file.size_bytes for file in digests(folder / ARTIFACT)),
+        )
+
+    def _timed(self, target: Target, entrants: Sequence[Entrant]) -> list[Entrant]:
+        threads = self.order.threads or min(target.threads, self.host.threads)
+        timed = time_in_turn(self.yardstick, [entrant.folder for entrant in entrants], threads=threads)
+        return [entrant.timed(*found) for entrant, found in zip(entrants, timed, strict=True)]
+
+    def _hand_out(self, target: Target, choice: Choice, dropped: Sequence[Dropped]) -> Outcome:
+        lost = [*dropped, *(_lost(entrant, reason) for entrant, reason in choice.dropped)]
+        beaten = tuple(_lost(entrant, reason) for entrant, reason in choice.beaten)
+        kept, limit = choice.kept, self.order.latency_ms
+        if limit is not None and kept.timing and kept.timing.p50_ms > limit:
+            lost.append(_lost(kept, choice.reason))
+            reason = f"nothing keeps to {limit:g} ms; the nearest, {kept.candidate.label}, {choice.reason}"
+            return Outcome(target=target.id, kept=None, dropped=tuple(lost), beaten=beaten, why_none=reason)
+        manifest = self._tried[kept.folder].manifest.model_copy(
+            update={
+                "fidelity": kept.fidelity,
+                "accuracy": kept.accuracy,
+                "timing": kept.timing,
+                "calibration": self._calibration_of(kept.candidate),
+                "dropped": tuple(lost),
+                "candidates": beaten,
+            }
+        )
+        notes = (*manifest.notes, f"kept: {choice.reason}", *target_notes(target, self.host))
+        manifest = manifest.model_copy(update={"notes": notes})
+        bundle = self._write(kept, manifest, choice.reason)
+        return Outcome(target=target.id, kept=bundle, dropped=tuple(lost), beaten=beaten)
+
+    def _write(self, kept: Entrant, manifest: Manifest, reason: str) -> KeptBundle:
+        staged = self.staging / manifest.name
+        with writing(self.order.out):
+            shutil.copytree(kept.folder, staged)
+            finished = finish(staged, manifest)
+        path = place_bundle(staged, self.order.out, manifest.name, zipped=self.order.zipped)
+        return KeptBundle(
+            target=manifest.target, path=path, manifest=finished, reason=reason, size_bytes=kept.size_bytes
+        )
+
+    def _calibration_of(self, candidate: Candidate) -> Calibration | None:
+        used = self.workshop.calibration
+        if used is None or not candidate.chain[-1].variant.needs_calibration:
+            return None
+        return Calibration(source=used.source, samples=used.samples, sha256=used.sha256)
+
+
+def open_ones(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that nothing speaks against so far."""
+    return [candidate for candidate in candidates if candidate.reason is None]
+
+
+def given_up(candidates: Sequence[Candidate]) -> list[Dropped]:
+    """Those that the plan gave up."""
+    return [_dropped(candidate, candidate.reason) for candidate in candidates if candidate.reason]
+
+
+def why_none(dropped: Sequence[Dropped]) -> str:
+    """One line on a target that gets no bundle."""
+    return "; ".join(
+        dict.fromkeys(f"{entry.converter} {entry.precision}: {entry.reason}" for entry in dropped)
+    )
+
+
+def _calibration(intake: Intake, candidates: Sequence[Candidate], work: Path) -> CalibrationSet | None:
+    """The encoded calibration data, where any candidate needs them."""
+    needed = any(candidate.chain[-1].variant.needs_calibration for candidate in candidates)
+    if intake.calibration is None or not needed:
+        return None
+    return write_calibration(intake.calibration, intake.contract, work / "calibration")
+
+
+def _dropped(candidate: Candidate, reason: str, tried: Tried | None = None) -> Dropped:
+    return Dropped(
+        target=candidate.target.id,
+        converter=candidate.converter,
+        precision=candidate.precision or "any",
+        variant=candidate.variant,
+        reason=reason,
+        fidelity=tried.verdict.fidelity if tried else None,
+        accuracy=tried.verdict.accuracy if tried else None,
+    )
+
+
+def _lost(entrant: Entrant, reason: str) -> Dropped:
+    return Dropped(
+        target=entrant.candidate.target.id,
+        converter=entrant.candidate.converter,
+        precision=entrant.precision,
+        variant=entrant.candidate.variant,
+        reason=reason,
+        fidelity=entrant.fidelity,
+        accuracy=entrant.accuracy,
+        timing=entrant.timing,
+    )

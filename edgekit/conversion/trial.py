@@ -1,0 +1,215 @@
+"""Put candidates to the test: a bundle of each in a work folder, asked, compared, and timed in turn."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit import __version__
+from edgekit.bundles.golden import GoldenTensors
+from edgekit.bundles.manifest import Artifact, Io, Manifest, SourceModel, Timing
+from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out
+from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
+from edgekit.host import detect
+from edgekit.profiling.interleave import interleave
+from edgekit.profiling.statistics import ratio_ci
+
+if TYPE_CHECKING:
+    from edgekit.conversion.candidates import Candidate
+    from edgekit.conversion.order import Intake
+    from edgekit.conversion.workshop import Built
+    from edgekit.devices import Device
+    from edgekit.models import Model
+    from edgekit.vocabulary import Precision
+
+ROUNDS = 24
+"""Of timing in turn: on a busy machine the interval of a ratio needs some 20 pairs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A candidate's bundle in the work folder, with its golden pair, and its figures."""
+
+    folder: Path
+    manifest: Manifest
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yardstick:
+    """The source model as it was given, run by its own runtime, and its answers to the evaluation samples."""
+
+    intake: Intake
+    device: Device
+    threads: int
+    inputs: Inputs
+    bundle: Path
+    answers: Answers
+    known: dict[tuple[str, str, str], tuple[Verdict, GoldenTensors, str]] = field(default_factory=dict)
+    """Artifact and runtime -> what came out; targets share artifacts."""
+
+
+def make_yardstick(intake: Intake, device: Device, work: Path, *, threads: int) -> Yardstick:
+    """Ask the source model. DataError, DeviceError or ContractError where it cannot answer."""
+    bundle = work / "source"
+    inputs = write_inputs(intake.evaluation, intake.contract, work / "inputs")
+    manifest = _source_manifest(intake)
+    lay_out(
+        bundle, Parts(manifest=manifest, artifact_files=_source_files(intake.model), contract=intake.contract)
+    )
+    answers = ask(bundle, inputs, intake.contract, device, threads=threads)
+    golden = GoldenTensors(inputs=inputs.first, outputs=answers.outputs[0])
+    raw = intake.evaluation.samples.items[0].load()
+    add_golden(bundle, manifest, raw, golden, answers.predictions[0].to_json())
+    return Yardstick(
+        intake=intake, device=device, threads=threads, inputs=inputs, bundle=bundle, answers=answers
+    )
+
+
+def try_candidate(yardstick: Yardstick, candidate: Candidate, built: Built, folder: Path) -> Tried:
+    """Lay the candidate's bundle out in ``folder`` and compare it with the source.
+
+    DeviceError where it does not load or run, ContractError where its answers have no sense.
+    """
+    intake = yardstick.intake
+    manifest = candidate_manifest(intake, candidate, built)
+    files = {f"{ARTIFACT}/{name}": built.folder / name for name in built.reply["files"]}
+    parts = Parts(
+        manifest=manifest, artifact_files=files, contract=intake.contract, licence_files=intake.licence_files
+    )
+    lay_out(folder, parts)
+    key = (built.sha256, candidate.runtime.id, manifest.artifact.precision)
+    if key not in yardstick.known:
+        yardstick.known[key] = _examine(yardstick, folder, manifest)
+    verdict, golden, prediction = yardstick.known[key]
+    raw = intake.evaluation.samples.items[0].load()
+    return Tried(
+        folder=folder, manifest=add_golden(folder, manifest, raw, golden, prediction), verdict=verdict
+    )
+
+
+def time_in_turn(
+    yardstick: Yardstick, bundles: Sequence[Path], *, threads: int, rounds: int = ROUNDS
+) -> list[tuple[list[float], Timing]]:
+    """Time all bundles and the source model in turn on this machine; the times, and what they say."""
+    names = [str(number) for number in range(len(bundles))]
+    with ExitStack() as stack:
+        sessions = {}
+        for name, bundle in zip(["source", *names], [yardstick.bundle, *bundles], strict=True):
+            session = stack.enter_context(yardstick.device.start(bundle, threads=threads))
+            session.load()
+            sessions[name] = session
+        times = interleave(sessions, rounds=rounds)
+    machine = detect().cpu
+    return [(times[name], _timing(times[name], times["source"], threads, machine)) for name in names]
+
+
+def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Manifest:
+    """The manifest of a candidate before it was tried."""
+    link = candidate.chain[-1]
+    return Manifest(
+        edgekit=__version__,
+        name=f"{intake.model.name}-{candidate.target.id}",
+        task=intake.contract.schema.task,
+        target=candidate.target.id,
+        converter=candidate.converter,
+        variant=candidate.variant,
+        model=_source_model(intake),
+        artifact=Artifact(
+            path=f"{ARTIFACT}/{built.reply['artifact']}",
+            format=link.emits,
+            runtime=candidate.runtime.id,
+            runtime_options=link.converter.runtime_options,
+            # an already quantized model stays what it is
+            precision="int8" if intake.model.quantized else link.variant.precision,
+            io=Io.model_validate(built.reply["io"]),
+            source_nodes=built.reply.get("source_nodes", {}),
+        ),
+        steps=built.steps,
+        files=(),
+        notes=built.notes,
+        licence=intake.model.licence,
+    )
+
+
+def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Verdict, GoldenTensors, str]:
+    intake = yardstick.intake
+    answers = ask(folder, yardstick.inputs, intake.contract, yardstick.device, threads=yardstick.threads)
+    source = yardstick.answers
+    # an already quantized model is held to what a mere repacking must keep
+    precision: Precision = "fp32" if intake.model.quantized else manifest.artifact.precision
+    stored = None if intake.model.quantized else (folder, manifest.artifact)
+    verdict = compare(source, answers, intake.contract, intake.evaluation, precision, stored)
+    outputs = {
+        name: answers.outputs[0][name].astype(array.dtype)
+        for name, array in source.outputs[0].items()
+        if name in answers.outputs[0]
+    }
+    golden = GoldenTensors(inputs=yardstick.inputs.first, outputs=outputs)
+    return verdict, golden, answers.predictions[0].to_json()
+
+
+def _timing(times_ms: list[float], source_ms: list[float], threads: int, machine: str) -> Timing:
+    ratio, low, high = ratio_ci(times_ms, source_ms)
+    return Timing(
+        p50_ms=round(statistics.median(times_ms), 4),
+        source_p50_ms=round(statistics.median(source_ms), 4),
+        ratio=round(ratio, 4),
+        ratio_ci_low=round(low, 4),
+        ratio_ci_high=round(high, 4),
+        rounds=len(times_ms),
+        threads=threads,
+        machine=machine,
+    )
+
+
+def _source_model(intake: Intake) -> SourceModel:
+    model = intake.model
+    return SourceModel(
+        name=model.name,
+        sha256=model.sha256,
+        size_bytes=model.size_bytes,
+        licence=model.licence,
+        origin=intake.origin,
+        shapes=dict(model.shapes),
+    )
+
+
+def _source_files(model: Model) -> dict[str, Path]:
+    folder = model.path.resolve().parent
+    external = {f"{ARTIFACT}/{path.resolve().relative_to(folder)}": path for path in model.external_files}
+    return {f"{ARTIFACT}/{model.path.name}": model.path, **external}
+
+
+def _source_manifest(intake: Intake) -> Manifest:
+    """The source model as a bundle of its own: names and layouts are its own by definition."""
+    model = intake.model
+    return Manifest(
+        edgekit=__version__,
+        name=model.name,
+        task=intake.contract.schema.task,
+        target="host",
+        converter="source",
+        model=_source_model(intake),
+        artifact=Artifact(
+            path=f"{ARTIFACT}/{model.path.name}",
+            format=model.format,
+            runtime="onnxruntime" if model.format == "onnx" else "litert",
+            precision="int8" if model.quantized else "fp32",
+            io=Io.model_validate(
+                {
+                    side: [
+                        {"name": spec.name, "source": spec.name, "transpose": None, "dtype": spec.dtype}
+                        for spec in specs
+                    ]
+                    for side, specs in (("inputs", model.inputs), ("outputs", model.outputs))
+                }
+            ),
+        ),
+        steps=(),
+        files=(),
+    )

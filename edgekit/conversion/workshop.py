@@ -1,0 +1,247 @@
+"""Make candidates: prepare, quantize, convert, each step in a worker and each finished step kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit import __version__
+from edgekit.bundles.manifest import Step
+from edgekit.conversion.cache import FinishedStep, Key, StepCache, digest
+from edgekit.conversion.keys import code_sha256, package_versions, tool_versions
+from edgekit.conversion.qdq import quantize
+from edgekit.conversion.workers import run_worker
+
+if TYPE_CHECKING:
+    from edgekit.catalog import Catalog
+    from edgekit.catalog_schema import TargetRuntime, Variant
+    from edgekit.conversion.candidates import Candidate, Link
+    from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap
+    from edgekit.data import CalibrationSet
+    from edgekit.models import Model
+    from edgekit.vocabulary import Task
+
+Arguments = dict[str, str | int | float | bool | None]
+Options = Mapping[str, str | int | float | bool]
+_ENGINE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A file on its way to the artifact."""
+
+    path: Path
+    sha256: str
+    io: IoMap | None = None
+    """None where names and layouts are the source model's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A candidate's artifact, and every step that led to it."""
+
+    folder: Path
+    reply: ConversionReply
+    sha256: str
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Workshop:
+    """Makes artifacts of one model; steps that candidates share are made once."""
+
+    catalog: Catalog
+    model: Model
+    task: Task
+    calibration: CalibrationSet | None
+    threads: int
+    cache: StepCache
+    logs: Path
+    seen: dict[str, bool] = field(default_factory=dict, init=False)
+    """Name of each step of this run -> whether an earlier run had made it."""
+
+    @property
+    def reused(self) -> int:
+        """Steps that an earlier run had finished."""
+        return sum(self.seen.values())
+
+    @property
+    def made(self) -> int:
+        return len(self.seen) - self.reused
+
+    def build(self, candidate: Candidate) -> Built:
+        """Make the candidate's artifact. WorkerError (or what preparing raises) where that fails."""
+        finished, steps = self._start(candidate)
+        stage = Stage(path=finished.artifact, sha256=finished.sha256) if finished else self._original()
+        notes: list[str] = list(finished.reply["notes"]) if finished else []
+        for link in candidate.chain:
+            options = {**link.variant.options, **_int8_options(candidate.runtime, link.variant)}
+            done = self._convert(link, stage, options)
+            steps += _tool_steps(link, stage.sha256, done)
+            notes += done.reply["notes"]
+            stage, finished = Stage(path=done.artifact, sha256=done.sha256, io=done.reply["io"]), done
+        assert finished is not None  # a chain has a link
+        return Built(
+            folder=finished.folder,
+            reply=finished.reply,
+            sha256=finished.sha256,
+            steps=tuple(steps),
+            notes=tuple(dict.fromkeys(notes)),
+        )
+
+    def _original(self) -> Stage:
+        return Stage(path=self.model.path, sha256=self.model.sha256)
+
+    def _start(self, candidate: Candidate) -> tuple[FinishedStep | None, list[Step]]:
+        """What the first converter gets: the prepared model, quantized where the variant reads QDQ."""
+        if self.model.format != "onnx":
+            return None, []
+        prepared = self._prepare()
+        steps = [_own_step("prepare", "edgekit", __version__, {}, self.model.sha256, prepared)]
+        if candidate.chain[-1].variant.quantized_by != "edgekit":
+            return prepared, steps
+        quantized = self._quantize(prepared, _int8_options(candidate.runtime, candidate.chain[-1].variant))
+        steps += [
+            _own_step("quantize", run["tool"], run["version"], run["arguments"], prepared.sha256, quantized)
+            for run in quantized.reply["tools"]
+        ]
+        return quantized, steps
+
+    def _prepare(self) -> FinishedStep:
+        key: Key = {
+            "step": "prepare",
+            "parent": self.model.sha256,
+            "shapes": {name: list(shape) for name, shape in self.model.shapes.items()},
+            "code": code_sha256(_ENGINE / "models"),
+            "tools": package_versions(("onnx", "onnx_ir", "numpy")),
+        }
+        return self._step(key, self._prepare_into)
+
+    def _prepare_into(self, out: Path) -> ConversionReply:
+        from edgekit.models import prepare_onnx
+
+        path = prepare_onnx(self.model, out / "model.onnx")
+        return {
+            "artifact": path.name,
+            "files": [path.name],
+            "io": {"inputs": [], "outputs": []},
+            "tools": [],
+            "notes": [],
+        }
+
+    def _quantize(self, prepared: FinishedStep, options: Options) -> FinishedStep:
+        assert self.calibration is not None  # the plan gives up candidates that lack it
+        key: Key = {
+            "step": "quantize",
+            "parent": prepared.sha256,
+            "options": dict(options),
+            "calibration": self.calibration.sha256,
+            "code": code_sha256(_ENGINE / "quantization"),
+            "tools": package_versions(("onnx", "onnxruntime", "numpy")),
+        }
+        stage = Stage(path=prepared.artifact, sha256=prepared.sha256)
+
+        def make(out: Path) -> ConversionReply:
+            request = self._request(stage, out, "int8", options, calibrated=True)
+            return quantize(request, log=self._log("quantization", key))
+
+        return self._step(key, make)
+
+    def _convert(self, link: Link, stage: Stage, options: Options) -> FinishedStep:
+        converter, variant = link.converter, link.variant
+        folder = self.catalog.converter_dir(converter.id)
+        calibrated = variant.needs_calibration and self.calibration is not None
+        key: Key = {
+            "step": "convert",
+            "parent": stage.sha256,
+            "io": stage.io,
+            "converter": converter.id,
+            "precision": variant.precision,
+            "options": dict(options),
+            "task": self.task,
+            "calibration": self.calibration.sha256 if calibrated and self.calibration else None,
+            "code": code_sha256(folder),
+            "tools": tool_versions(converter),
+        }
+
+        def make(out: Path) -> ConversionReply:
+            request = self._request(stage, out, variant.precision, options, calibrated=calibrated)
+            return run_worker(converter, folder, request, log=self._log(converter.id, key))
+
+        return self._step(key, make)
+
+    def _request(
+        self,
+        stage: Stage,
+        out: Path,
+        precision: str,
+        options: Options,
+        *,
+        calibrated: bool,
+    ) -> ConversionRequest:
+        calibration = str(self.calibration.folder) if calibrated and self.calibration else None
+        return {
+            "source": str(stage.path),
+            "io": stage.io,
+            "out_dir": str(out),
+            "precision": precision,
+            "options": dict(options),
+            "calibration": calibration,
+            "task": self.task,
+            "threads": self.threads,
+        }
+
+    def _step(self, key: Key, make: Callable[[Path], ConversionReply]) -> FinishedStep:
+        done = self.cache.get(key, make)
+        self.seen.setdefault(digest(key), done.reused)
+        return done
+
+    def _log(self, name: str, key: Key) -> Path:
+        """A worker's log outlives a failure: the error names it."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        log = self.logs / f"{name}-{digest(key)[:12]}.log"
+        log.unlink(missing_ok=True)
+        return log
+
+
+def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:
+    """How the target's int8 kernels want it; nothing for float variants, which targets can then share."""
+    if not variant.precision.startswith("int8"):
+        return {}
+    return {"int8_activations": runtime.int8_activations, "int8_weight_bits": runtime.int8_weight_bits}
+
+
+def _own_step(
+    variant: str, tool: str, version: str, arguments: Arguments, parent: str, done: FinishedStep
+) -> Step:
+    """A step of edgekit itself."""
+    return Step(
+        converter="edgekit",
+        variant=variant,
+        tool=tool,
+        version=version,
+        arguments=arguments,
+        parent_sha256=parent,
+        child_sha256=done.sha256,
+        deterministic=True,
+    )
+
+
+def _tool_steps(link: Link, parent: str, done: FinishedStep) -> list[Step]:
+    """One entry for each tool the worker ran; what lay between them is not kept, so parent and child are the same."""
+    return [
+        Step(
+            converter=link.converter.id,
+            variant=link.variant.name,
+            tool=run["tool"],
+            version=run["version"],
+            arguments=run["arguments"],
+            parent_sha256=parent,
+            child_sha256=done.sha256,
+            deterministic=run["tool"] not in link.converter.nondeterministic,
+        )
+        for run in done.reply["tools"]
+    ]
