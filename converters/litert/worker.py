@@ -1,0 +1,147 @@
+"""Float TFLite in, TFLite out: as it is, with float16 weights, or quantized by ai-edge-quantizer."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap, TensorMap, ToolRun
+
+Array = np.ndarray[Any, Any]
+
+
+def convert(request: ConversionRequest) -> ConversionReply:
+    source, artifact = Path(request["source"]), Path(request["out_dir"]) / "model.tflite"
+    io = request["io"] or identity(source)
+    recipe = str(request["options"].get("recipe", ""))
+    if recipe:
+        run = quantize(source, artifact, recipe, request, io)
+    else:
+        shutil.copyfile(source, artifact)
+        run = tool("ai-edge-litert", "ai-edge-litert")
+    return {
+        "artifact": artifact.name,
+        "files": [artifact.name],
+        "io": carried_over(io, source, artifact),
+        "tools": [run],
+        "notes": notes(artifact),
+    }
+
+
+def identity(source: Path) -> IoMap:
+    """The map of a TFLite file that is the source model itself."""
+    model = Interpreter(str(source))
+
+    def tensors(details: list[dict[str, Any]]) -> list[TensorMap]:
+        return [
+            {
+                "name": str(detail["name"]),
+                "source": str(detail["name"]),
+                "transpose": None,
+                "dtype": np.dtype(detail["dtype"]).name,
+            }
+            for detail in details
+        ]
+
+    return {"inputs": tensors(model.get_input_details()), "outputs": tensors(model.get_output_details())}
+
+
+def carried_over(io: IoMap, source: Path, artifact: Path) -> IoMap:
+    """``io`` of ``source`` in the names and dtypes of ``artifact``: their order stays, names may change."""
+    before, after = identity(source), identity(artifact)
+    return {
+        "inputs": renamed(io["inputs"], before["inputs"], after["inputs"]),
+        "outputs": renamed(io["outputs"], before["outputs"], after["outputs"]),
+    }
+
+
+def renamed(maps: list[TensorMap], before: list[TensorMap], after: list[TensorMap]) -> list[TensorMap]:
+    now = {old["name"]: new for old, new in zip(before, after, strict=True)}
+    return [
+        {**tensor, "name": now[tensor["name"]]["name"], "dtype": now[tensor["name"]]["dtype"]}
+        for tensor in maps
+    ]
+
+
+def quantize(source: Path, artifact: Path, name: str, request: ConversionRequest, io: IoMap) -> ToolRun:
+    from ai_edge_quantizer import quantizer, recipe
+
+    aeq = quantizer.Quantizer(str(source))
+    if name == "float16":
+        aeq.update_quantization_recipe(".*", "*", float16_config(), "float_casting")
+    else:
+        aeq.load_quantization_recipe(getattr(recipe, name)())
+        # the graph's own inputs and outputs stay float: the contract speaks in real values
+        for end in ("INPUT", "OUTPUT"):
+            aeq.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
+    ranges = calibrate(aeq, source, request, io) if aeq.need_calibration else None
+    aeq.quantize(ranges).export_model(str(artifact))
+    return tool("ai-edge-quantizer", "ai-edge-quantizer", recipe=name)
+
+
+def calibrate(aeq: Any, source: Path, request: ConversionRequest, io: IoMap) -> Any:
+    signature = next(iter(Interpreter(str(source)).get_signature_list()))
+    samples = Samples(request["calibration"], io)
+    return aeq.calibrate({signature: samples}, num_threads=request["threads"])
+
+
+def float16_config() -> Any:
+    """Weights in half precision, cast up by the runtime when it loads them."""
+    from ai_edge_quantizer import qtyping
+
+    return qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=16, dtype=qtyping.TensorDataType.FLOAT
+        ),
+        compute_precision=qtyping.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+
+
+class Samples:
+    """Calibration samples in the artifact's names and layouts, one in memory at a time.
+
+    Not a generator: the quantizer goes through them once to count and once to calibrate.
+    """
+
+    def __init__(self, folder: str | None, io: IoMap) -> None:
+        self.files = sorted(Path(folder).glob("*.npz")) if folder else []
+        self.inputs = io["inputs"]
+        if not self.files:
+            raise ValueError("static quantization needs calibration samples")
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        for path in self.files:
+            with np.load(path) as arrays:
+                yield {tensor["name"]: turned(arrays[tensor["source"]], tensor) for tensor in self.inputs}
+
+
+def turned(value: Array, tensor: TensorMap) -> Array:
+    axes = tensor["transpose"]
+    laid_out = value if axes is None else np.ascontiguousarray(value.transpose(axes))
+    return laid_out.astype(tensor["dtype"])
+
+
+def notes(artifact: Path) -> list[str]:
+    """TFLM reads a buffer behind the flatbuffer as empty and answers a constant; LiteRT reads it."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(artifact.read_bytes(), 0)
+    outside = sum(bool(buffer.offset and buffer.offset > 1) for buffer in model.buffers)
+    return (
+        [f"{outside} weight buffers lie behind the flatbuffer: TensorFlow Lite Micro cannot read them"]
+        if outside
+        else []
+    )
+
+
+def tool(name: str, distribution: str, **arguments: str) -> ToolRun:
+    return {"tool": name, "version": importlib.metadata.version(distribution), "arguments": dict(arguments)}
