@@ -2,7 +2,7 @@
 
 from edgekit.devices.device import Device, open_device
 from edgekit.devices.local import LocalDevice
-from edgekit.devices.session import GoldenCheck, RunnerSession
+from edgekit.devices.session import GoldenCheck, RunnerSession, TimedRuns
 from edgekit.devices.transport import LocalTransport, Process, Transport
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "LocalTransport",
     "Process",
     "RunnerSession",
+    "TimedRuns",
     "Transport",
     "open_device",
 ]

@@ -30,7 +30,23 @@ class GoldenCheck:
 
     max_relative_error: float
     cosine: float
+    allowed: float
     reproduced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedRuns:
+    """Inferences timed one after the other, and what the kernel counted meanwhile."""
+
+    samples_ms: tuple[float, ...]
+    cpu_ms: float
+    """Processor time of all of them, over all threads."""
+    preemptions: int
+    """How often somebody else was given the processor."""
+    waits: int
+    """How often a thread gave the processor up by itself."""
+    process_cpu_ms: float
+    """Processor time of the runner since its start."""
 
 
 class RunnerSession:
@@ -42,6 +58,8 @@ class RunnerSession:
         self._where = where
         self._batches = 0
         self._closed = False
+        self.has_golden = False
+        """Known once loaded."""
         try:
             self.ready: dict[str, Any] = self._reply(READY_TIMEOUT_S)["context"]
         except BaseException:
@@ -64,6 +82,7 @@ class RunnerSession:
     def load(self) -> dict[str, float]:
         """Check the bundle's files and open the artifact; ``load_ms`` and ``check_ms``."""
         reply = self.request({"op": "load"})
+        self.has_golden = bool(reply["has_golden"])
         return {"load_ms": float(reply["load_ms"]), "check_ms": float(reply["check_ms"])}
 
     def golden(self) -> GoldenCheck:
@@ -72,13 +91,24 @@ class RunnerSession:
         return GoldenCheck(
             max_relative_error=float(reply["max_relative_error"]),
             cosine=float(reply["cosine"]),
+            allowed=float(reply["allowed"]),
             reproduced=bool(reply["reproduced"]),
         )
 
     def run(self, runs: int, warmup: int = 0) -> list[float]:
         """Wall time in ms of ``runs`` inferences of the golden input, after ``warmup`` that are not kept."""
+        return list(self.timed_runs(runs, warmup).samples_ms)
+
+    def timed_runs(self, runs: int, warmup: int = 0) -> TimedRuns:
+        """Like ``run``, with what the kernel counted meanwhile."""
         reply = self.request({"op": "run", "runs": runs, "warmup": warmup})
-        return [float(sample) for sample in reply["samples_ms"]]
+        return TimedRuns(
+            samples_ms=tuple(float(sample) for sample in reply["samples_ms"]),
+            cpu_ms=float(reply["cpu_ms"]),
+            preemptions=int(reply["preemptions"]),
+            waits=int(reply["waits"]),
+            process_cpu_ms=float(reply["process_cpu_ms"]),
+        )
 
     def infer(self, inputs: Sequence[Tensors]) -> list[dict[str, npt.NDArray[Any]]]:
         """Answer each input; names, layouts and dtypes of the source model on both sides."""
@@ -98,6 +128,10 @@ class RunnerSession:
     def second_session(self) -> float:
         """Load and first answer of another session in the running process, in ms."""
         return float(self.request({"op": "second_session"})["warm_start_ms"])
+
+    def yardstick(self) -> float:
+        """Time in ms of a fixed piece of work on one thread: how fast the device is just now."""
+        return float(self.request({"op": "yardstick"})["yardstick_ms"])
 
     def memory(self) -> dict[str, Any]:
         """``phases`` (bytes by name), ``peak`` bytes and ``method``."""

@@ -10,6 +10,22 @@ from edgekit.strict import Strict
 from edgekit.vocabulary import MeasurementKind
 
 
+class LatencyBlock(Strict):
+    """Inferences that were timed in one go. Blocks show drift, and what neighbours took away."""
+
+    process: int
+    """Which of the measurement's runner processes, from 0: each has a memory layout of its own."""
+    samples: int
+    """How many of the raw times, in order, are this block's."""
+    p50: float
+    cpu_ms: float
+    """Processor time of one inference, mean of the block, over all threads."""
+    preemptions: int
+    waits: int
+    yardstick_ms: float
+    """Processor time of a fixed piece of work just before: differs where the clock does."""
+
+
 class LatencyRecord(Strict):
     """Wall time of one inference, raw samples kept so that anyone can recompute."""
 
@@ -24,6 +40,17 @@ class LatencyRecord(Strict):
     samples: int
     raw_ms: tuple[float, ...]
     warmup_runs: int
+    blocks: tuple[LatencyBlock, ...] = ()
+    warning: str | None = None
+    """What the figures cannot bear, e.g. a p99 of few samples."""
+
+
+class Start(Strict):
+    """A fresh process up to its first answer."""
+
+    wall_ms: float
+    cpu_ms: float
+    load_ms: float
 
 
 class MemoryRecord(Strict):
@@ -76,13 +103,18 @@ class Measurement(Strict):
     kind: MeasurementKind
     latency_ms: LatencyRecord | None
     cold_start_ms: float
-    """From starting the process to its first answer."""
+    """From starting the process to its first answer, median of ``starts``; files are in the page cache."""
     warm_start_ms: float
     """Load and first inference of a second session in the running process."""
     load_ms: float
     memory_bytes: MemoryRecord
     instructions: int | None = None
     operators: tuple[OperatorTime, ...]
+    operators_method: str = ""
+    """How the operators' times were obtained, or why there are none."""
+    starts: tuple[Start, ...] = ()
+    golden_error: float | None = None
+    """``max|out - golden| / max|golden|`` on this device; None where the bundle has no golden pair."""
     context: RunContext
     duration_s: float
     taken_utc: str

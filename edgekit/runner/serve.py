@@ -49,6 +49,7 @@ def _answer(engine: Engine, request: dict[str, Any]) -> dict[str, object]:
         "operators": lambda: engine.operators(int(request["runs"])),
         "memory": engine.memory,
         "second_session": engine.second_session,
+        "yardstick": engine.yardstick,
     }
     action = actions.get(str(request.get("op")))
     if action is None:

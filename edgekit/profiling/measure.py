@@ -1,0 +1,198 @@
+"""Profile a bundle on a device: several fresh processes, each started cold, checked, and timed in blocks.
+
+Several, because each process has a memory layout of its own, and because a cold start is measured once a process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from edgekit.bundles import Bundle, read_bundle
+from edgekit.devices import Device, RunnerSession
+from edgekit.errors import DeviceError
+from edgekit.profiling.blocks import TimedBlock, latency_record, time_block, warm_up
+from edgekit.profiling.memory import PhaseMemory
+from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, RunContext, Start
+
+PROCESSES = 4
+DURATION_S = 8.0
+WARMUP_RUNS = 10
+MIN_BLOCKS = 3
+_OPERATOR_BUDGET_MS = 1500.0
+Advance = Callable[[float, float, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is measured: ``runs`` timed inferences where given, else for ``duration_s``."""
+
+    duration_s: float = DURATION_S
+    runs: int | None = None
+    processes: int = PROCESSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Warm:
+    """What a running process tells beside its times."""
+
+    start_ms: float
+    operators: tuple[OperatorTime, ...]
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What one process contributed; ``memory`` and ``warm`` come from the first."""
+
+    start: Start
+    blocks: list[TimedBlock]
+    memory: MemoryRecord | None
+    peak: int
+    context: dict[str, Any]
+    golden_error: float | None
+    warm: _Warm | None
+
+
+def profile(
+    bundle_dir: Path,
+    device: Device,
+    *,
+    threads: int = 1,
+    extent: Extent | None = None,
+    advance: Advance | None = None,
+) -> Measurement:
+    """Measure the bundle (folder or zip) on ``device``. DeviceError where it fails or answers wrongly."""
+    bundle, taken, began = read_bundle(bundle_dir), datetime.now(UTC), time.perf_counter()
+    shares, parts = _shares(extent or Extent()), list[_Part]()
+    for process, share in enumerate(shares):
+        if advance:
+            advance(process, len(shares), f"{bundle_dir.name} on {device.name}")
+        parts.append(_measure_process(bundle.folder, device, threads, share, process))
+    return _measurement(bundle, device, parts, taken, time.perf_counter() - began)
+
+
+def _measurement(
+    bundle: Bundle, device: Device, parts: Sequence[_Part], taken: datetime, duration_s: float
+) -> Measurement:
+    first, manifest = parts[0], bundle.manifest
+    assert first.memory is not None  # the first process always brings both
+    assert first.warm is not None
+    others = [part.peak for part in parts[1:]]
+    return Measurement(
+        bundle=bundle.path.name,
+        bundle_sha256=bundle.sha256,
+        model=manifest.model.name,
+        target=manifest.target,
+        precision=manifest.artifact.precision,
+        converter=manifest.converter,
+        device=device.name,
+        kind=device.kind,
+        latency_ms=latency_record(
+            [block for part in parts for block in part.blocks], warmup_runs=WARMUP_RUNS
+        ),
+        cold_start_ms=median(part.start.wall_ms for part in parts),
+        warm_start_ms=first.warm.start_ms,
+        load_ms=median(part.start.load_ms for part in parts),
+        memory_bytes=first.memory.model_copy(update={"kernel_peak": int(median(others)) if others else None}),
+        operators=first.warm.operators,
+        operators_method=first.warm.method,
+        starts=tuple(part.start for part in parts),
+        golden_error=first.golden_error,
+        context=RunContext(**first.context),
+        duration_s=duration_s,
+        taken_utc=taken.isoformat(timespec="seconds"),
+    )
+
+
+def cold_start(session: RunnerSession, memory: PhaseMemory | None = None) -> Start:
+    """Take a session that was just started to its first answer."""
+    with _phase(memory, "load"):
+        loaded = session.load()
+    with _phase(memory, "first"):
+        first = session.timed_runs(1)
+    wall_ms = (time.perf_counter() - session.process.started) * 1000
+    # checking hashes is the runner's own care; an application does not repeat it
+    return Start(
+        wall_ms=wall_ms - loaded["check_ms"],
+        cpu_ms=first.process_cpu_ms - loaded["check_ms"],
+        load_ms=loaded["load_ms"],
+    )
+
+
+def require_golden(session: RunnerSession, where: str) -> float | None:
+    """The golden pair's error, None where there is none; DeviceError where it does not reproduce."""
+    if not session.has_golden:
+        return None
+    check = session.golden()
+    if not check.reproduced:
+        raise DeviceError(
+            f"{where}: the golden pair does not reproduce here: relative error {check.max_relative_error:.2g}, "
+            f"allowed {check.allowed:.2g}. Times of wrong answers are worth nothing; convert for this device"
+        )
+    return check.max_relative_error
+
+
+def time_blocks(session: RunnerSession, size: int, share: Extent, process: int) -> list[TimedBlock]:
+    """Blocks of ``size`` inferences: as many as ``share.runs`` asks for, else until its time is up."""
+    timed: list[TimedBlock] = []
+    deadline = time.perf_counter() + share.duration_s
+    left = share.runs
+    while left or (left is None and (len(timed) < MIN_BLOCKS or time.perf_counter() < deadline)):
+        runs = size if left is None else min(size, left)
+        timed.append(time_block(session, runs, process=process))
+        left = None if left is None else left - runs
+    return timed
+
+
+def _measure_process(folder: Path, device: Device, threads: int, share: Extent, process: int) -> _Part:
+    # the first resets the kernel's peak for each phase; in the others it covers everything
+    with device.start(folder, threads=threads, keep_peaks=process > 0) as session:
+        memory = PhaseMemory(session) if process == 0 else None
+        start = cold_start(session, memory)
+        error = require_golden(session, f"{folder.name} on {device.name}")
+        with _phase(memory, "steady"):
+            size = warm_up(session, runs=WARMUP_RUNS)
+        record = memory.record() if memory else None
+        peak = int(session.memory()["peak"])
+        blocks = time_blocks(session, size, share, process)
+        return _Part(
+            start=start,
+            blocks=blocks,
+            memory=record,
+            peak=peak,
+            context=session.ready,
+            golden_error=error,
+            warm=_warm(session, blocks) if process == 0 else None,
+        )
+
+
+def _warm(session: RunnerSession, blocks: Sequence[TimedBlock]) -> _Warm:
+    """What is asked at the end, since it leaves memory behind."""
+    p50 = median(block.block.p50 for block in blocks)
+    operators, method = session.operators(max(3, min(50, round(_OPERATOR_BUDGET_MS / p50))))
+    return _Warm(
+        start_ms=median(session.second_session() for _ in range(3)),
+        operators=tuple(OperatorTime(**operator) for operator in operators),
+        method=method,
+    )
+
+
+def _phase(memory: PhaseMemory | None, name: str) -> AbstractContextManager[None]:
+    return memory.phase(name) if memory else nullcontext()
+
+
+def _shares(extent: Extent) -> list[Extent]:
+    """The part of the measurement that each process takes."""
+    if extent.runs is None:
+        count = extent.processes
+        return [Extent(duration_s=extent.duration_s / count, processes=1)] * count
+    count = max(1, min(extent.processes, extent.runs))
+    runs = [extent.runs // count + (index < extent.runs % count) for index in range(count)]
+    return [Extent(runs=part, processes=1) for part in runs]
