@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +20,22 @@ def read_image(path: Path) -> Image:
     As OpenCV's IMREAD_COLOR: turned upright by its EXIF orientation, gray and palette made colour, 16 bit cut to
     the upper 8, an alpha channel dropped; of several pages the first.
     """
-    import cv2
-
-    content = _content(path)
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    image = _decode(_content(path))
     if image is None or image.dtype != np.uint8 or image.ndim != 3:
         raise DataError(f"{path}: damaged, or of a kind that OpenCV cannot read; replace it or take it out")
     decoded: Image = image
     return decoded
+
+
+def _decode(content: bytes) -> Any:
+    """As OpenCV gives it, None where it cannot; quiet, since the caller names the file."""
+    import cv2
+
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def unreadable(path: Path) -> str | None:

@@ -57,9 +57,8 @@ def _check_labels(path: Path, samples: Samples, labels: tuple[str, ...]) -> None
     given = [sample.label for sample in samples]
     unknown = sorted({label for label in given if isinstance(label, str) and not _is_known(label, labels)})
     if unknown:
-        raise listing(
-            path, [_near(label, labels) for label in unknown], "labels that the contract does not know"
-        )
+        near = [_near(label, labels) for label in unknown]
+        raise listing(path, near, "labels that the contract does not know; rename them, or leave labels out")
     if None in given and any(label is not None for label in given):
         missing = [sample.id for sample in samples if sample.label is None]
         raise listing(path, missing, "samples without a label, while others have one")
