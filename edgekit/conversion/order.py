@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.contracts import check_fit, find_contract, load_contract, tensor_contract
+from edgekit.contracts.fitting import input_shape
 from edgekit.conversion.plan import PRECISIONS, Wish
 from edgekit.conversion.samples import CALIBRATION, Evaluation, open_evaluation
 from edgekit.data import open_samples
@@ -68,6 +69,7 @@ def take_in(order: Order) -> Intake:
     model = load_model(order.model, order.shapes)
     contract = _contract(order, model)
     check_fit(contract, model.inputs, model.outputs)
+    model = _fixed(order, model, contract)
     calib, evaluation_path = _data(order.calibration, order, "calib"), _data(order.evaluation, order, "eval")
     calibration = open_samples(calib, contract, order.samples or CALIBRATION) if calib else None
     evaluation = open_evaluation(contract, evaluation=evaluation_path, calibration=calib, limit=order.samples)
@@ -110,6 +112,17 @@ def _notes(order: Order, calibration: Samples | None, evaluation: Evaluation) ->
 def _contract(order: Order, model: Model) -> LoadedContract:
     path = order.contract or find_contract(order.model)
     return load_contract(path) if path else tensor_contract(model.inputs, model.outputs)
+
+
+def _fixed(order: Order, model: Model, contract: LoadedContract) -> Model:
+    """The model with the sizes that the contract makes where it leaves them free."""
+    free = {spec.name for spec in model.inputs if not all(isinstance(side, int) for side in spec.shape)}
+    shapes = dict(order.shapes)
+    for item in contract.schema.inputs:
+        sides = [side for side in input_shape(item) if side is not None]
+        if item.name in free and len(sides) == len(input_shape(item)):
+            shapes[item.name] = tuple(sides)
+    return load_model(order.model, shapes) if shapes != order.shapes else model
 
 
 def _origin(model: Path) -> str | None:

@@ -1,0 +1,134 @@
+"""What can be checked of a bundle without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgekit.bundles.golden import ENCODING_TOLERANCE, GoldenTensors, largest_error, read_tensors
+from edgekit.bundles.manifest import Step
+from edgekit.bundles.read import MANIFEST, Bundle, file_entries
+from edgekit.bundles.write import artifact_sha256
+from edgekit.contracts import LoadedContract, Prediction, Tensor, check_fit
+from edgekit.data import read_raw
+from edgekit.errors import BundleError, ContractError, DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Spec:
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def check_files(bundle: Bundle) -> Check:
+    """Every file has the hash that the manifest names, and there are no others."""
+    listed = {entry.path: entry for entry in bundle.manifest.files}
+    found = {entry.path: entry for entry in file_entries(bundle.folder, without=(MANIFEST,))}
+    problems = [f"missing: {path}" for path in sorted(listed.keys() - found.keys())]
+    problems += [f"not in the manifest: {path}" for path in sorted(found.keys() - listed.keys())]
+    both = sorted(listed.keys() & found.keys())
+    problems += [f"changed: {path}" for path in both if listed[path] != found[path]]
+    return Check("files", not problems, "; ".join(problems) or f"{len(listed)} files as they were written")
+
+
+def check_steps(bundle: Bundle) -> Check:
+    """From the source model each step's parent is the child of the one before, and the last child is the artifact."""
+    manifest = bundle.manifest
+    problem = _gap(manifest.steps, manifest.model.sha256)
+    if not problem and manifest.steps and manifest.steps[-1].child_sha256 != artifact_sha256(bundle.folder):
+        problem = "the artifact is not what the last step made"
+    steps = " > ".join(dict.fromkeys(step.variant or step.converter for step in manifest.steps))
+    return Check("steps", not problem, problem or f"unbroken from {manifest.model.name}: {steps}")
+
+
+def check_contract(bundle: Bundle, golden: GoldenTensors) -> tuple[Check, LoadedContract | None]:
+    """The contract is readable and fits the tensors of the golden pair."""
+    try:
+        contract = bundle.contract()
+        check_fit(contract, _specs(golden.inputs), _specs(golden.outputs))
+    except ContractError as error:
+        return Check("contract", False, str(error)), None
+    return Check("contract", True, f"fits: {contract.schema.task}"), contract
+
+
+def read_golden(bundle: Bundle) -> tuple[Check, GoldenTensors | None]:
+    """The bundle has a golden pair and it can be read."""
+    golden = bundle.manifest.golden
+    if golden is None:
+        return Check("golden", False, "the bundle has no golden pair"), None
+    try:
+        tensors = read_tensors(bundle.folder / golden.tensors)
+    except BundleError as error:
+        return Check("golden", False, str(error)), None
+    if not tensors.inputs or not tensors.outputs:
+        return Check("golden", False, f"{golden.tensors} holds no inputs or no outputs"), None
+    return Check("golden", True, f"{golden.sample} and its tensors are readable"), tensors
+
+
+def check_encoding(bundle: Bundle, contract: LoadedContract, golden: GoldenTensors) -> Check:
+    """The contract makes of the golden sample the very tensors that are stored: a wrong contract shows here."""
+    assert bundle.manifest.golden is not None
+    sample = bundle.manifest.golden.sample
+    try:
+        encoded = contract.encode(read_raw(bundle.folder / sample))
+    except (DataError, ContractError) as error:
+        return Check("encoding", False, f"{sample}: {error}")
+    error_found = largest_error(encoded.tensors, golden.inputs)
+    if error_found <= ENCODING_TOLERANCE:
+        return Check("encoding", True, f"contract.toml makes the stored input of {sample}")
+    return Check(
+        "encoding",
+        False,
+        f"contract.toml does not make the stored input of {sample}: relative error {error_found:.3g}, "
+        f"at most {ENCODING_TOLERANCE:g}. The contract is not the one this bundle was checked with",
+    )
+
+
+def check_prediction(bundle: Bundle, contract: LoadedContract, golden: GoldenTensors) -> Check:
+    """The stored output, read by the contract, is the stored answer."""
+    assert bundle.manifest.golden is not None
+    try:
+        found = decode_golden(bundle, contract, golden.outputs)
+    except (DataError, ContractError) as error:
+        return Check("prediction", False, str(error))
+    expected = bundle.manifest.golden.prediction
+    if found.to_json() == expected:
+        return Check("prediction", True, f"the stored answer: {_short(expected)}")
+    return Check("prediction", False, f"reads {_short(found.to_json())}, stored is {_short(expected)}")
+
+
+def decode_golden(bundle: Bundle, contract: LoadedContract, outputs: Mapping[str, Tensor]) -> Prediction:
+    """What the contract reads in ``outputs`` to the golden sample."""
+    assert bundle.manifest.golden is not None
+    encoded = contract.encode(read_raw(bundle.folder / bundle.manifest.golden.sample))
+    return contract.decode(outputs, encoded.meta)
+
+
+def _gap(steps: Sequence[Step], source: str) -> str | None:
+    """Where the chain of steps is broken; the tools of one worker share parent and child."""
+    before, parent = source, source
+    for step in steps:
+        if step.parent_sha256 == parent and step.child_sha256 == before:
+            continue
+        if step.parent_sha256 != before:
+            return f"step '{step.variant or step.converter}' did not begin with what the one before it made"
+        parent, before = step.parent_sha256, step.child_sha256
+    return None
+
+
+def _specs(tensors: Mapping[str, Tensor]) -> list[_Spec]:
+    return [_Spec(name, tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 72 else f"{text[:69]}..."
