@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from edgekit import __version__
+from edgekit.cli import converters, models, profiles, targets
+from edgekit.cli.doctor import doctor
 from edgekit.cli.report import report
 from edgekit.errors import EdgekitError
 
@@ -81,3 +83,8 @@ def _write_log() -> Path:
 # --- the verbs: one import and one line each -----------------------------------------------------------
 
 app.command("report")(report)
+app.command("doctor")(doctor)
+app.add_typer(targets.app, name="targets")
+app.add_typer(profiles.app, name="profiles")
+app.add_typer(converters.app, name="converters")
+app.add_typer(models.app, name="models")

@@ -1,0 +1,97 @@
+"""``edgekit targets``: what to build for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli.facts import binary, check_files, found, print_facts, print_sources
+from edgekit.cli.output import JsonOption, print_json, print_table
+
+if TYPE_CHECKING:
+    from edgekit.catalog_schema import Target, TargetRuntime
+
+app = typer.Typer(
+    help="Devices to build for: files in targets/, yours before ours.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("ls")
+def ls(json: JsonOption = False) -> None:
+    """List the targets, what runs there, and what waits for a converter.
+
+    Example: edgekit targets ls
+    """
+    from edgekit.catalog import load_catalog
+
+    catalog = load_catalog()
+    places = {name: catalog.places["targets", name] for name in catalog.targets}
+    if json:
+        print_json({"targets": [found(target, places[name]) for name, target in catalog.targets.items()]})
+        return
+    rows = [
+        (name, target.name, _ids(target, "available"), _ids(target, "waiting") or "-", places[name].origin)
+        for name, target in catalog.targets.items()
+    ]
+    print_table(("target", "name", "runs", "waits", "from"), rows)
+
+
+@app.command("show")
+def show(target_id: Annotated[str, typer.Argument(metavar="TARGET")], json: JsonOption = False) -> None:
+    """Show one target: features, memory, runtimes with their precisions, sources.
+
+    Example: edgekit targets show raspberry-pi-5
+    """
+    from edgekit.catalog import load_catalog
+
+    catalog = load_catalog()
+    target, place = catalog.target(target_id), catalog.places["targets", target_id]
+    if json:
+        print_json(found(target, place))
+        return
+    print_facts(
+        f"{target.id}: {target.name}",
+        [
+            ("", target.summary),
+            ("system", f"{target.os}, {target.arch}"),
+            ("features", ", ".join(target.isa_features)),
+            (
+                "memory",
+                f"{binary(target.memory.ram_bytes)}, {target.memory.usable_share:.0%} for the application",
+            ),
+            ("threads", target.threads),
+            ("profile", target.profile),
+            ("file", f"{place.path} ({place.origin})"),
+        ],
+    )
+    print_table(
+        ("runtime", "formats", "precisions", "remarks"), [_row(runtime) for runtime in target.runtimes]
+    )
+    print_sources(target.sources)
+
+
+@app.command("check")
+def check(
+    files: Annotated[list[Path] | None, typer.Argument(help="Target files to check with the others.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Check every file of the catalog, and FILES; every problem is told, exit 1 if any.
+
+    Example: edgekit targets check my-board.toml
+    """
+    check_files("targets", files or [], json=json)
+
+
+def _ids(target: Target, status: str) -> str:
+    return ", ".join(runtime.id for runtime in target.runtimes if runtime.status == status)
+
+
+def _row(runtime: TargetRuntime) -> tuple[str, str, str, str]:
+    waits = f"waits for {runtime.waits_for}" if runtime.waits_for else None
+    weights = "7-bit weights" if runtime.int8_weight_bits == 7 else None
+    remarks = "; ".join(remark for remark in (waits, weights, runtime.note) if remark)
+    return runtime.id, ", ".join(runtime.formats), ", ".join(runtime.precisions), remarks
