@@ -1,0 +1,89 @@
+"""Stand-ins for onnxruntime's own operators, so that onnx's shape inference gets past them.
+
+Only shapes and types of the outputs have to be right; the stand-ins never run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx
+from onnx import TensorProto
+from onnx.helper import get_attribute_value, make_node, make_tensor_value_info
+
+from edgekit.models.walk import CONTRIB_DOMAIN
+
+Standin = tuple[list[onnx.NodeProto], list[onnx.ValueInfoProto]]
+"""Nodes of the default domain, and the inputs they need besides those of the graph."""
+
+
+def with_standins(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` with the ``com.microsoft`` operators of the table replaced; the others stay."""
+    if all(node.domain != CONTRIB_DOMAIN for node in model.graph.node):
+        return model
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    del copy.graph.node[:]
+    for node in model.graph.node:
+        build = _TABLE.get(node.op_type) if node.domain == CONTRIB_DOMAIN else None
+        nodes, inputs = build(node) if build else ([node], [])
+        copy.graph.node.extend(nodes)
+        copy.graph.input.extend(inputs)
+    return copy
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, object]:
+    """Attribute values of ``node`` by name."""
+    return {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def _same_shape(node: onnx.NodeProto) -> Standin:
+    return [make_node("Identity", node.input[:1], node.output[:1])], []
+
+
+def _conv(node: onnx.NodeProto) -> Standin:
+    known = {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}
+    conv = make_node("Conv", node.input[:3], node.output[:1])
+    conv.attribute.extend(attribute for attribute in node.attribute if attribute.name in known)
+    return [conv], []
+
+
+def _broadcast(node: onnx.NodeProto) -> Standin:
+    """QLinearAdd and QLinearMul: A, scale, zero point, B, …"""
+    return [make_node("Add", [node.input[0], node.input[3]], node.output[:1])], []
+
+
+def _integer_matmul(node: onnx.NodeProto) -> Standin:
+    """Float result of two integer matrices, or of a float one and an integer one."""
+    product = f"{node.output[0]}/standin"
+    cast = make_node("Cast", [product], node.output[:1], to=TensorProto.FLOAT)
+    return [make_node("MatMul", node.input[:2], [product]), cast], []
+
+
+def _packed_matmul(node: onnx.NodeProto) -> Standin:
+    """MatMulNBits: the weight is packed; its logical shape [K, N] stands in the attributes."""
+    given = attributes(node)
+    weight = make_tensor_value_info(
+        f"{node.output[0]}/standin",
+        TensorProto.FLOAT,
+        [int(str(given.get("K", 1))), int(str(given.get("N", 1)))],
+    )
+    return [make_node("MatMul", [node.input[0], weight.name], node.output[:1])], [weight]
+
+
+_TABLE: dict[str, Callable[[onnx.NodeProto], Standin]] = {
+    "BiasGelu": _same_shape,
+    "DynamicQuantizeMatMul": _integer_matmul,
+    "FastGelu": _same_shape,
+    "FusedConv": _conv,
+    "Gelu": _same_shape,
+    "MatMulIntegerToFloat": _integer_matmul,
+    "MatMulNBits": _packed_matmul,
+    "QLinearAdd": _broadcast,
+    "QLinearLeakyRelu": _same_shape,
+    "QLinearMul": _broadcast,
+    "QLinearSigmoid": _same_shape,
+    "QuickGelu": _same_shape,
+    "SkipLayerNormalization": _same_shape,
+    "SkipSimplifiedLayerNormalization": _same_shape,
+}
