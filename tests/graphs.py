@@ -66,16 +66,16 @@ def tiny_cnn(*, size: int = 16, opset: int = 17) -> onnx.ModelProto:
     """Residual convolutions, depthwise one included, to 10 probabilities: x [1,3,size,size] -> y [1,10]."""
     g = Graph(1)
     x = g.node(
-        "Conv", ["x", g.weight("w1", (16, 3, 3, 3), 0.3), g.weight("b1", (16,), 0.1)], "conv1", pads=[1] * 4
+        "Conv", ["x", g.weight("w1", (40, 3, 3, 3), 0.3), g.weight("b1", (40,), 0.1)], "conv1", pads=[1] * 4
     )
     x = skip = g.node("Relu", [x], "relu1")
-    x = g.node("Conv", [x, g.weight("wd", (16, 1, 3, 3), 0.4)], "depthwise", pads=[1] * 4, group=16)
+    x = g.node("Conv", [x, g.weight("wd", (40, 1, 3, 3), 0.4)], "depthwise", pads=[1] * 4, group=40)
     x = g.node("Clip", [x, g.constant("low", np.float32(0)), g.constant("high", np.float32(6))], "relu6")
-    x = g.node("Conv", [x, g.weight("w2", (16, 16, 1, 1), 0.3), g.weight("b2", (16,), 0.1)], "conv2")
+    x = g.node("Conv", [x, g.weight("w2", (40, 40, 1, 1), 0.2), g.weight("b2", (40,), 0.1)], "conv2")
     x = g.node("Add", [x, skip], "add")
     x = g.node("GlobalAveragePool", [x], "pool")
     x = g.node("Flatten", [x], "flatten")
-    x = g.node("Gemm", [x, g.weight("w3", (16, 10), 1.0), g.weight("b3", (10,), 0.1)], "fc")
+    x = g.node("Gemm", [x, g.weight("w3", (40, 10), 1.0), g.weight("b3", (10,), 0.1)], "fc")
     renamed(g, g.node("Softmax", [x], "softmax"), "y")
     return g.model([floats("x", 1, 3, size, size)], [floats("y", 1, 10)], opset=opset)
 

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
+SMALLEST = 256
+"""Elements from which a weight is worth an operator of its own."""
+
 
 def convert(request: ConversionRequest) -> ConversionReply:
     source, artifact = Path(request["source"]), Path(request["out_dir"]) / "model.tflite"
@@ -24,6 +29,8 @@ def convert(request: ConversionRequest) -> ConversionReply:
     recipe = str(request["options"].get("recipe", ""))
     if recipe:
         run = quantize(source, artifact, recipe, request, io)
+    elif request["precision"] == "fp16":
+        run = halve(source, artifact)
     else:
         shutil.copyfile(source, artifact)
         run = tool("ai-edge-litert", "ai-edge-litert")
@@ -75,13 +82,10 @@ def quantize(source: Path, artifact: Path, name: str, request: ConversionRequest
     from ai_edge_quantizer import quantizer, recipe
 
     aeq = quantizer.Quantizer(str(source))
-    if name == "float16":
-        aeq.update_quantization_recipe(".*", "*", float16_config(), "float_casting")
-    else:
-        aeq.load_quantization_recipe(getattr(recipe, name)())
-        # the graph's own inputs and outputs stay float: the contract speaks in real values
-        for end in ("INPUT", "OUTPUT"):
-            aeq.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
+    aeq.load_quantization_recipe(getattr(recipe, name)())
+    # the graph's own inputs and outputs stay float: the contract speaks in real values
+    for end in ("INPUT", "OUTPUT"):
+        aeq.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
     ranges = calibrate(aeq, source, request, io) if aeq.need_calibration else None
     aeq.quantize(ranges).export_model(str(artifact))
     return tool("ai-edge-quantizer", "ai-edge-quantizer", recipe=name)
@@ -91,19 +95,6 @@ def calibrate(aeq: Any, source: Path, request: ConversionRequest, io: IoMap) -> 
     signature = next(iter(Interpreter(str(source)).get_signature_list()))
     samples = Samples(request["calibration"], io)
     return aeq.calibrate({signature: samples}, num_threads=request["threads"])
-
-
-def float16_config() -> Any:
-    """Weights in half precision, cast up by the runtime when it loads them."""
-    from ai_edge_quantizer import qtyping
-
-    return qtyping.OpQuantizationConfig(
-        weight_tensor_config=qtyping.TensorQuantizationConfig(
-            num_bits=16, dtype=qtyping.TensorDataType.FLOAT
-        ),
-        compute_precision=qtyping.ComputePrecision.FLOAT,
-        explicit_dequantize=True,
-    )
 
 
 class Samples:
@@ -130,18 +121,65 @@ def turned(value: Array, tensor: TensorMap) -> Array:
     return laid_out.astype(tensor["dtype"])
 
 
-def notes(artifact: Path) -> list[str]:
-    """TFLM reads a buffer behind the flatbuffer as empty and answers a constant; LiteRT reads it."""
-    from ai_edge_litert import schema_py_generated as schema
+def halve(source: Path, artifact: Path) -> ToolRun:
+    """Store float weights in half precision, each behind a DEQUANTIZE that the runtime folds on loading.
 
-    model = schema.ModelT.InitFromPackedBuf(artifact.read_bytes(), 0)
-    outside = sum(bool(buffer.offset and buffer.offset > 1) for buffer in model.buffers)
-    return (
-        [f"{outside} weight buffers lie behind the flatbuffer: TensorFlow Lite Micro cannot read them"]
-        if outside
-        else []
+    ai-edge-quantizer's float_casting does so for convolutions and FULLY_CONNECTED alone; transformers come as
+    BATCH_MATMUL and GATHER.
+    """
+    model = schema.ModelT.InitFromPackedBuf(source.read_bytes(), 0)
+    code = schema.OperatorCodeT(
+        builtinCode=schema.BuiltinOperator.DEQUANTIZE,
+        deprecatedBuiltinCode=schema.BuiltinOperator.DEQUANTIZE,
+        version=3,  # the first that takes float16
+    )
+    model.operatorCodes.append(code)
+    for graph in model.subgraphs:
+        weights = [number for number, tensor in enumerate(graph.tensors) if is_float_weight(tensor, model)]
+        graph.operators[:0] = [widen(number, graph, model) for number in weights]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    artifact.write_bytes(builder.Output())
+    return tool("float16 weights", "ai-edge-litert", smallest_elements=SMALLEST)
+
+
+def is_float_weight(tensor: Any, model: Any) -> bool:
+    data = model.buffers[tensor.buffer].data
+    return tensor.type == schema.TensorType.FLOAT32 and data is not None and len(data) >= 4 * SMALLEST
+
+
+def widen(number: int, graph: Any, model: Any) -> Any:
+    """Move the tensor's data into a new float16 tensor; return the operator that makes it float32 again."""
+    tensor = graph.tensors[number]
+    wide = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32)
+    largest = np.finfo(np.float16).max
+    halves = np.clip(wide, -largest, largest).astype(np.float16)
+    model.buffers.append(schema.BufferT(data=np.frombuffer(halves.tobytes(), np.uint8)))
+    half = schema.TensorT(
+        shape=tensor.shape,
+        type=schema.TensorType.FLOAT16,
+        buffer=len(model.buffers) - 1,
+        name=tensor.name + b"_float16",
+        hasRank=True,
+    )
+    graph.tensors.append(half)
+    tensor.buffer = 0
+    return schema.OperatorT(
+        opcodeIndex=len(model.operatorCodes) - 1,
+        inputs=np.array([len(graph.tensors) - 1], np.int32),
+        outputs=np.array([number], np.int32),
+        builtinOptionsType=schema.BuiltinOptions.DequantizeOptions,
+        builtinOptions=schema.DequantizeOptionsT(),
     )
 
 
-def tool(name: str, distribution: str, **arguments: str) -> ToolRun:
+def notes(artifact: Path) -> list[str]:
+    """TFLM reads a buffer behind the flatbuffer as empty and answers a constant; LiteRT reads it."""
+    model = schema.ModelT.InitFromPackedBuf(artifact.read_bytes(), 0)
+    if not any(buffer.offset > 1 for buffer in model.buffers):
+        return []
+    return ["weights lie behind the flatbuffer: LiteRT reads them, TensorFlow Lite Micro does not"]
+
+
+def tool(name: str, distribution: str, **arguments: str | int) -> ToolRun:
     return {"tool": name, "version": importlib.metadata.version(distribution), "arguments": dict(arguments)}

@@ -36,16 +36,18 @@ def convert(request: ConversionRequest) -> ConversionReply:
     graph = onnx.load(source, load_external_data=False).graph
     keep = [value.name for value in inputs_of(graph) if not feeds_convolutions(value.name, graph)]
     with tempfile.TemporaryDirectory() as scratch:
+        # the file's name goes into the result, which must depend on the model alone
+        model = Path(shutil.copyfile(source, Path(scratch, "model.onnx")))
+        made = Path(scratch, "made")
         onnx2tf.convert(
-            input_onnx_file_path=str(source),
-            output_folder_path=scratch,
+            input_onnx_file_path=str(model),
+            output_folder_path=str(made),
             keep_shape_absolutely_input_names=keep or None,
             non_verbose=True,
             verbosity="error",
         )
-        made = Path(scratch)
-        shutil.copyfile(made / f"{source.stem}_float32.tflite", out / "model.tflite")
-        report = json.loads((made / f"{source.stem}_tensor_correspondence_report.json").read_text())
+        shutil.copyfile(made / "model_float32.tflite", out / "model.tflite")
+        report = json.loads((made / "model_tensor_correspondence_report.json").read_text())
     sample = first_sample(request["calibration"]) or invented_sample(graph)
     inputs, outputs, error = layouts(source, out / "model.tflite", sample)
     return {

@@ -70,13 +70,13 @@ def optimize(source: Path, artifact: Path, threads: int, *, as_ort: bool) -> Too
     if as_ort:
         options.add_session_config_entry("session.save_model_format", "ORT")
     ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    return tool("onnxruntime", level="extended", format="ort" if as_ort else "onnx")
+    return tool("onnxruntime, ORT format" if as_ort else "onnxruntime", level="extended")
 
 
 def keep(source: Path, artifact: Path) -> ToolRun:
     """edgekit's QDQ graph is the artifact: onnxruntime fuses it for its own CPU when it loads it."""
     shutil.copyfile(source, artifact)
-    return tool("onnxruntime", level="as quantized", format="onnx")
+    return tool("onnxruntime", level="as quantized")
 
 
 def halve(source: Path, artifact: Path) -> ToolRun:

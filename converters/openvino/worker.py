@@ -25,6 +25,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
     if request["precision"] == "int8":
         fakes = sum(operation.get_type_name() == "FakeQuantize" for operation in model.get_ops())
         notes.append(f"{fakes} FakeQuantize operations" if fakes else "nothing was quantized")
+    name_by_order(model)
     ov.save_model(model, Path(request["out_dir"]) / "model.xml", compress_to_fp16=half)
     return {
         "artifact": "model.xml",
@@ -36,6 +37,13 @@ def convert(request: ConversionRequest) -> ConversionReply:
         "tools": runs,
         "notes": notes,
     }
+
+
+def name_by_order(model: Any) -> None:
+    """Name what has no name of its own by its place: OpenVINO counts such nodes over threads, as they come."""
+    for place, operation in enumerate(model.get_ordered_ops()):
+        if operation.get_friendly_name() == operation.get_name():
+            operation.set_friendly_name(f"{operation.get_type_name()}.{place}")
 
 
 def tensor_map(port: Any) -> TensorMap:

@@ -1,0 +1,103 @@
+"""Take a test model through a converter of this repository, workers and all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from edgekit.catalog_schema import Converter, Variant
+from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap
+from edgekit.conversion.qdq import quantize
+from edgekit.conversion.workers import run_worker
+from edgekit.strict import read_record
+from edgekit.vocabulary import ArtifactFormat
+from tests.graphs import samples, tiny_bert, tiny_cnn, write_samples
+from tests.runtimes import Arrays, run_onnx, run_openvino, run_tflite
+
+CONVERTERS = Path(__file__).parents[2] / "converters"
+DATA = Path(__file__).parent / "data"
+MODELS: dict[str, Callable[[], onnx.ModelProto]] = {"tiny_cnn": tiny_cnn, "tiny_bert": tiny_bert}
+TASKS = {"tiny_cnn": "image-classification", "tiny_bert": "sentence-embedding"}
+
+
+def load_converter(name: str) -> Converter:
+    converter, problems = read_record(CONVERTERS / name / "converter.toml", Converter)
+    assert converter is not None, problems
+    return converter
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artifact and what is needed to run it."""
+
+    converter: Converter
+    variant: Variant
+    reply: ConversionReply
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.reply["artifact"]
+
+    @property
+    def format(self) -> ArtifactFormat:
+        return self.variant.emits or self.converter.emits
+
+    def run(self, inputs: list[Arrays]) -> list[Arrays]:
+        match self.format:
+            case "onnx" | "ort":
+                return run_onnx(self.path, inputs)
+            case "openvino-ir":
+                return run_openvino(self.path, inputs, self.converter.runtime_options)
+            case "tflite":
+                return run_tflite(self.path, inputs, self.reply["io"])
+        raise AssertionError(f"no runtime for {self.format}")
+
+
+class Steps:
+    """One test model on its way, below ``folder``."""
+
+    def __init__(self, model: str, folder: Path) -> None:
+        self.model, self.folder = model, folder
+        self.onnx = folder / f"{model}.onnx"
+        graph = MODELS[model]()
+        onnx.save(graph, self.onnx)
+        self.calibration = write_samples(samples(graph, 8), folder / "calibration")
+        self.inputs = samples(graph, 8, seed=9)
+        self.wanted = run_onnx(self.onnx, self.inputs)
+        self.log = folder / "worker.log"
+
+    def request(
+        self, source: Path, out: Path, variant: Variant, io: IoMap | None = None, activations: str = "uint8"
+    ) -> ConversionRequest:
+        out.mkdir(parents=True)
+        return {
+            "source": str(source),
+            "io": io,
+            "out_dir": str(out),
+            "precision": variant.precision,
+            "options": {**variant.options, "int8_activations": activations},
+            "calibration": str(self.calibration),
+            "task": TASKS[self.model],
+            "threads": 1,
+        }
+
+    def qdq(self, name: str = "qdq", activations: str = "uint8") -> Path:
+        out = self.folder / name
+        variant = Variant(precision="int8", quantized_by="edgekit", needs_calibration=True)
+        request = self.request(self.onnx, out, variant, activations=activations)
+        return out / quantize(request, log=self.log)["artifact"]
+
+    def convert(self, converter: Converter, variant: Variant, name: str = "out") -> Made:
+        source, io = self.onnx, None
+        if converter.accepts == "tflite":
+            source, io = DATA / f"{self.model}.tflite", json.loads((DATA / f"{self.model}.json").read_text())
+        elif variant.quantized_by == "edgekit":
+            source = self.qdq(f"{name}-qdq")
+        request = self.request(source, self.folder / name, variant, io)
+        reply = run_worker(converter, CONVERTERS / converter.id, request, log=self.log)
+        return Made(converter, variant, reply, self.folder / name)
