@@ -14,6 +14,8 @@ import typer
 from edgekit import __version__
 from edgekit.cli import converters, models, profiles, targets
 from edgekit.cli.doctor import doctor
+from edgekit.cli.inspect import inspect
+from edgekit.cli.profile import profile
 from edgekit.cli.report import report
 from edgekit.errors import EdgekitError
 
@@ -82,6 +84,8 @@ def _write_log() -> Path:
 
 # --- the verbs: one import and one line each -----------------------------------------------------------
 
+app.command("inspect")(inspect)
+app.command("profile")(profile)
 app.command("report")(report)
 app.command("doctor")(doctor)
 app.add_typer(targets.app, name="targets")

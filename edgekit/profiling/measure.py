@@ -19,6 +19,7 @@ from edgekit.devices import Device, RunnerSession
 from edgekit.errors import DeviceError
 from edgekit.profiling.blocks import TimedBlock, latency_record, time_block, warm_up
 from edgekit.profiling.memory import PhaseMemory
+from edgekit.profiling.names import source_operators
 from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, RunContext, Start
 
 PROCESSES = 4
@@ -61,7 +62,7 @@ class _Part:
 
 
 def profile(
-    bundle_dir: Path,
+    bundle: Bundle | Path,
     device: Device,
     *,
     threads: int = 1,
@@ -69,11 +70,13 @@ def profile(
     advance: Advance | None = None,
 ) -> Measurement:
     """Measure the bundle (folder or zip) on ``device``. DeviceError where it fails or answers wrongly."""
-    bundle, taken, began = read_bundle(bundle_dir), datetime.now(UTC), time.perf_counter()
+    if isinstance(bundle, Path):
+        bundle = read_bundle(bundle)
+    taken, began = datetime.now(UTC), time.perf_counter()
     shares, parts = _shares(extent or Extent()), list[_Part]()
     for process, share in enumerate(shares):
         if advance:
-            advance(process, len(shares), f"{bundle_dir.name} on {device.name}")
+            advance(process, len(shares), f"{bundle.path.name} on {device.name}")
         parts.append(_measure_process(bundle.folder, device, threads, share, process))
     return _measurement(bundle, device, parts, taken, time.perf_counter() - began)
 
@@ -101,7 +104,7 @@ def _measurement(
         warm_start_ms=first.warm.start_ms,
         load_ms=median(part.start.load_ms for part in parts),
         memory_bytes=first.memory.model_copy(update={"kernel_peak": int(median(others)) if others else None}),
-        operators=first.warm.operators,
+        operators=source_operators(bundle, first.warm.operators),
         operators_method=first.warm.method,
         starts=tuple(part.start for part in parts),
         golden_error=first.golden_error,

@@ -61,7 +61,7 @@ class Engine:
         return {
             "check_ms": (checked - started) * 1000,
             "load_ms": (loaded - checked) * 1000,
-            "has_golden": self._golden is not None,
+            "has_golden": self._golden is not None and bool(self._golden.outputs),
         }
 
     def golden(self) -> dict[str, object]:

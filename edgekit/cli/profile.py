@@ -1,0 +1,140 @@
+"""``edgekit profile``: latency, memory and operators of a bundle on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from edgekit.profiling.record import Measurement
+
+_OPERATORS = 10
+
+
+def profile(
+    bundle: Annotated[
+        list[str], typer.Argument(help="Bundles (folder or zip), model files (.onnx, .tflite) or zoo ids.")
+    ],
+    on: Annotated[list[str] | None, typer.Option("--on", help="Device; repeatable. Default: local.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
+    duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences per bundle.")] = 8.0,
+    runs: Annotated[int | None, typer.Option(min=1, help="Timed inferences, instead of --duration.")] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(help="Fix a free input shape of a model file: NAME:1,3,224,224.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Keep the measurements in this file.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure start-up, latency, memory by phase and time by operator.
+
+    The bundle runs in processes of its own, which load nothing but the runtime. Its golden pair must reproduce.
+
+    Example: edgekit profile out/net-host.edgekit --threads 2 -o net.json
+    """
+    from edgekit.devices import open_device
+    from edgekit.models import parse_shapes
+    from edgekit.profiling import Extent, runnable
+    from edgekit.profiling import profile as run
+
+    devices, shapes = [open_device(spec) for spec in on or ["local"]], parse_shapes(shape or [])
+    extent = Extent(duration_s=duration, runs=runs)
+    measurements: list[Measurement] = []
+    with progress("edgekit profile") as advance:
+        for name in bundle:
+            with runnable(name, shapes) as ready:
+                measurements += [
+                    run(ready, device, threads=threads, extent=extent, advance=advance) for device in devices
+                ]
+    facts = {"measurements": [item.model_dump(mode="json", by_alias=True) for item in measurements]}
+    if out:
+        _write(facts, out)
+    if json:
+        print_json(facts)
+    else:
+        _print(measurements)
+
+
+def _write(facts: dict[str, Any], out: Path) -> None:
+    import json
+
+    from edgekit.errors import EdgekitError
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(facts, indent=1, allow_nan=False), encoding="utf-8")
+    except OSError as error:
+        raise EdgekitError(f"{out}: cannot be written: {error.strerror}") from error
+    note(f"kept in {out}")
+
+
+def _print(measurements: list[Measurement]) -> None:
+    columns = ["bundle", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold>", "warm>"]
+    print_table(columns, [_row(item) for item in measurements])
+    columns = ["memory, MB", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
+    print_table(columns, [_memory_row(item) for item in measurements])
+    for item in measurements:
+        _print_operators(item)
+        _print_conditions(item)
+
+
+def _row(item: Measurement) -> list[str]:
+    latency = item.latency_ms
+    times = (
+        [
+            f"{latency.p50:.2f}",
+            f"{latency.ci_low:.2f}-{latency.ci_high:.2f}",
+            f"{latency.p90:.2f}",
+            f"{latency.p99:.2f}",
+        ]
+        if latency
+        else ["", "", "", ""]
+    )
+    starts = [f"{item.cold_start_ms:.0f}", f"{item.warm_start_ms:.0f}"]
+    return [item.bundle, item.kind, *times, *starts]
+
+
+def _memory_row(item: Measurement) -> list[str]:
+    memory = item.memory_bytes
+    return [
+        item.bundle,
+        *(_mb(size) for size in (memory.base, memory.load, memory.first, memory.steady, memory.peak)),
+        _mb(memory.kernel_peak) if memory.kernel_peak else "",
+    ]
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f}"
+
+
+def _print_operators(item: Measurement) -> None:
+    if not item.operators:
+        note(f"{item.bundle}: no times by operator: {item.operators_method}")
+        return
+    total = sum(operator.ms for operator in item.operators)
+    slowest = sorted(item.operators, key=lambda operator: -operator.ms)[:_OPERATORS]
+    rows = [
+        [operator.name, operator.op, f"{operator.ms:.3f}", f"{operator.ms / total:.0%}"]
+        for operator in slowest
+    ]
+    title = f"{item.bundle}: the slowest of {len(item.operators)} operators"
+    print_table(["source layer", "operator", "ms>", "share>"], rows, title=title)
+
+
+def _print_conditions(item: Measurement) -> None:
+    """A number without its conditions is not printed."""
+    context, latency = item.context, item.latency_ms
+    samples = f"{latency.samples} inferences in {len(item.starts)} processes, " if latency else ""
+    load = "" if context.load_average_1m is None else f", load {context.load_average_1m:.1f}"
+    governor = f", governor {context.governor}" if context.governor else ""
+    typer.echo(
+        f"{item.bundle}: {item.kind} on {item.device}, {context.runtime} {context.runtime_version}, "
+        f"{samples}{context.threads} of {context.cores} cores of {context.cpu}{governor}{load}"
+    )
+    if latency and latency.warning:
+        note(latency.warning)
