@@ -65,7 +65,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001 - the last stop: our bug, kept in a file to attach
+    except Exception as error:  # the last stop: our bug, kept in a file to attach
         if os.environ.get("EDGEKIT_DEBUG"):
             raise
         sys.stderr.write(
