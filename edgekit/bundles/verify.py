@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edgekit.bundles.checks import (
@@ -34,6 +34,10 @@ class Verification:
     @property
     def ok(self) -> bool:
         return all(check.ok for check in self.checks)
+
+    def with_check(self, check: Check) -> Verification:
+        """The same and one more check."""
+        return replace(self, checks=(*self.checks, check))
 
     def facts(self) -> dict[str, Any]:
         """As ``verify --json`` prints it."""

@@ -118,13 +118,15 @@ def _print(conversion: Conversion) -> None:
         note(line)
     note(f"{conversion.reused_steps} steps reused from earlier runs, {conversion.made_steps} made")
     if conversion.bundles:
-        columns = ["target", "kept", "time to fp32>", "cosine>", "agree>", "accuracy>", "MB>", "bundle"]
+        columns = ["target", "kept", "time>", "cosine>", "agree>", "accuracy>", "MB>"]
         print_table(columns, [_row(bundle) for bundle in conversion.bundles])
         for bundle in conversion.bundles:
-            typer.echo(f"{bundle.target}: {bundle.manifest.converter} {bundle.reason}")
-    lost = [*conversion.dropped, *conversion.beaten]
+            typer.echo(f"{bundle.path}\n  {bundle.reason}")
+    targets = [bundle.target for bundle in conversion.bundles] + [name for name, _ in conversion.without]
+    lost = sorted([*conversion.dropped, *conversion.beaten], key=lambda entry: targets.index(entry.target))
     if lost:
-        print_table(["target", "not kept", "why"], [_lost_row(entry) for entry in lost], title="\nNot kept")
+        typer.echo()
+        print_table(["target", "not kept", "why"], [_lost_row(entry) for entry in lost])
 
 
 def _row(bundle: KeptBundle) -> list[str]:
@@ -136,12 +138,11 @@ def _row(bundle: KeptBundle) -> list[str]:
     return [
         bundle.target,
         kept,
-        f"{timing.ratio:.2f}" if timing else "not timed",
+        f"{timing.ratio:.2f}" if timing else "-",
         f"{fidelity.cosine:.4f}" if fidelity else "",
         f"{fidelity.agreement:.1%}" if fidelity else "",
-        f"{accuracy.source:.1%} > {accuracy.artifact:.1%}" if accuracy else "no labels",
-        f"{bundle.size_bytes / 1e6:.1f}",
-        str(bundle.path),
+        f"{accuracy.artifact:.1%} ({100 * (accuracy.artifact - accuracy.source):+.1f})" if accuracy else "-",
+        f"{bundle.size_bytes / 1e6:.2f}",
     ]
 
 

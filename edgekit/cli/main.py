@@ -13,10 +13,12 @@ import typer
 
 from edgekit import __version__
 from edgekit.cli import converters, models, profiles, targets
+from edgekit.cli.convert import convert
 from edgekit.cli.doctor import doctor
 from edgekit.cli.inspect import inspect
 from edgekit.cli.profile import profile
 from edgekit.cli.report import report
+from edgekit.cli.verify import verify
 from edgekit.errors import EdgekitError
 
 app = typer.Typer(
@@ -85,6 +87,8 @@ def _write_log() -> Path:
 # --- the verbs: one import and one line each -----------------------------------------------------------
 
 app.command("inspect")(inspect)
+app.command("convert")(convert)
+app.command("verify")(verify)
 app.command("profile")(profile)
 app.command("report")(report)
 app.command("doctor")(doctor)

@@ -35,6 +35,8 @@ class Entrant:
     times_ms: tuple[float, ...] = ()
     """Taken in turn with the source's and the other entrants'; empty where nothing was timed."""
     timing: Timing | None = None
+    out_of_final: str = ""
+    """Why it was timed no further: another entrant, good enough as well, was that much faster."""
 
     @property
     def precision(self) -> Precision:
@@ -46,15 +48,19 @@ class Entrant:
         return replace(self, times_ms=tuple(times_ms), timing=timing)
 
 
+Lost = tuple[Entrant, str]
+"""An entrant and why it is not kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """The entrant to hand out, those that would have done, and those that would not."""
 
     kept: Entrant
     reason: str
-    beaten: tuple[tuple[Entrant, str], ...]
+    beaten: tuple[Lost, ...]
     """Good enough, but another one is better."""
-    dropped: tuple[tuple[Entrant, str], ...]
+    dropped: tuple[Lost, ...]
     """Not to be handed out."""
 
 
@@ -94,14 +100,16 @@ def choose(
     )
     if any(entrant.timing is None for entrant in ordered):
         return _choose_untimed(ordered, asked)
+    out = [(entrant, entrant.out_of_final) for entrant in ordered if entrant.out_of_final]
+    ordered = [entrant for entrant in ordered if not entrant.out_of_final]
     dropped = [(entrant, problem) for entrant in ordered if (problem := _time_problem(entrant, latency_ms))]
     losers = [entrant for entrant, _ in dropped]
     good = [entrant for entrant in ordered if entrant not in losers]
     if not good:
-        return _nothing_gained(ordered, dropped)
+        return _nothing_gained(ordered, dropped, out)
     wanted = [entrant for entrant in good if entrant.precision in asked] or good
     kept = wanted[0]
-    beaten: list[tuple[Entrant, str]] = []
+    beaten = list(out)
     for entrant in wanted[1:]:
         ratio, low, high = ratio_ci(entrant.times_ms, kept.times_ms)
         if high < WORTHWHILE:
@@ -124,13 +132,15 @@ def _time_problem(entrant: Entrant, latency_ms: float | None) -> str | None:
     return None
 
 
-def _nothing_gained(ordered: Sequence[Entrant], dropped: Sequence[tuple[Entrant, str]]) -> Choice:
+def _nothing_gained(ordered: Sequence[Entrant], dropped: Sequence[Lost], out: Sequence[Lost]) -> Choice:
     """Something must come back: the most exact precision there is, the fastest of it."""
     exact = [entrant for entrant in ordered if entrant.precision == ordered[0].precision]
     kept = min(exact, key=lambda entrant: entrant.timing.ratio if entrant.timing else 0.0)
     why = next(problem for entrant, problem in dropped if entrant is kept)
     others = tuple((entrant, problem) for entrant, problem in dropped if entrant is not kept)
-    return Choice(kept=kept, reason=f"nothing better is left, although {why}", beaten=(), dropped=others)
+    return Choice(
+        kept=kept, reason=f"nothing better is left, although {why}", beaten=tuple(out), dropped=others
+    )
 
 
 def _choose_untimed(ordered: Sequence[Entrant], asked: Sequence[Precision]) -> Choice:

@@ -179,8 +179,7 @@ class Server:
 
     def _timed(self, target: Target, entrants: Sequence[Entrant]) -> list[Entrant]:
         threads = self.order.threads or min(target.threads, self.host.threads)
-        timed = time_in_turn(self.yardstick, [entrant.folder for entrant in entrants], threads=threads)
-        return [entrant.timed(*found) for entrant, found in zip(entrants, timed, strict=True)]
+        return time_in_turn(self.yardstick, entrants, self.order.precisions, threads=threads)
 
     def _hand_out(self, target: Target, choice: Choice, dropped: Sequence[Dropped]) -> Outcome:
         lost = [*dropped, *(_lost(entrant, reason) for entrant, reason in choice.dropped)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +20,18 @@ from edgekit.profiling.statistics import ratio_ci
 
 if TYPE_CHECKING:
     from edgekit.conversion.candidates import Candidate
+    from edgekit.conversion.choose import Entrant
     from edgekit.conversion.order import Intake
     from edgekit.conversion.workshop import Built
     from edgekit.devices import Device
     from edgekit.models import Model
     from edgekit.vocabulary import Precision
 
-ROUNDS = 24
+FINAL_ROUNDS = 24
 """Of timing in turn: on a busy machine the interval of a ratio needs some 20 pairs."""
+HEAT_ROUNDS = 8
+"""Enough to see that one takes less than 0.8 of another's time."""
+HOPELESS = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,19 +97,27 @@ def try_candidate(yardstick: Yardstick, candidate: Candidate, built: Built, fold
 
 
 def time_in_turn(
-    yardstick: Yardstick, bundles: Sequence[Path], *, threads: int, rounds: int = ROUNDS
-) -> list[tuple[list[float], Timing]]:
-    """Time all bundles and the source model in turn on this machine; the times, and what they say."""
-    names = [str(number) for number in range(len(bundles))]
+    yardstick: Yardstick, entrants: Sequence[Entrant], asked: Sequence[Precision], *, threads: int
+) -> list[Entrant]:
+    """Time all entrants and the source model in turn on this machine: a short heat, then a final of the fast ones.
+
+    The others come back ``out_of_final``, with the times of the heat.
+    """
     with ExitStack() as stack:
         sessions = {}
-        for name, bundle in zip(["source", *names], [yardstick.bundle, *bundles], strict=True):
+        for name, bundle in [
+            ("source", yardstick.bundle),
+            *((str(item.folder), item.folder) for item in entrants),
+        ]:
             session = stack.enter_context(yardstick.device.start(bundle, threads=threads))
             session.load()
             sessions[name] = session
-        times = interleave(sessions, rounds=rounds)
-    machine = detect().cpu
-    return [(times[name], _timing(times[name], times["source"], threads, machine)) for name in names]
+        heat = _timed(entrants, interleave(sessions, rounds=HEAT_ROUNDS), threads)
+        heat = [replace(entrant, out_of_final=_hopeless(entrant, heat, asked)) for entrant in heat]
+        finalists = [entrant for entrant in heat if not entrant.out_of_final]
+        running = {name: sessions[name] for name in ("source", *(str(item.folder) for item in finalists))}
+        final = _timed(finalists, interleave(running, rounds=FINAL_ROUNDS), threads)
+    return [*final, *(entrant for entrant in heat if entrant.out_of_final)]
 
 
 def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Manifest:
@@ -151,6 +163,26 @@ def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Ve
     }
     golden = GoldenTensors(inputs=yardstick.inputs.first, outputs=outputs)
     return verdict, golden, answers.predictions[0].to_json()
+
+
+def _timed(entrants: Sequence[Entrant], times: Mapping[str, list[float]], threads: int) -> list[Entrant]:
+    machine, source = detect().cpu, times["source"]
+    return [
+        entrant.timed(
+            times[str(entrant.folder)], _timing(times[str(entrant.folder)], source, threads, machine)
+        )
+        for entrant in entrants
+    ]
+
+
+def _hopeless(entrant: Entrant, heat: Sequence[Entrant], asked: Sequence[Precision]) -> str:
+    """Why the entrant need not be timed any further; empty where it must. It passed every other gate, as all here."""
+    for other in heat:
+        replaces_it = other.precision in asked or entrant.precision not in asked
+        ratio, _, high = ratio_ci(other.times_ms, entrant.times_ms)
+        if replaces_it and high < HOPELESS:
+            return f"{other.candidate.label} takes {ratio:.2f} of its time"
+    return ""
 
 
 def _timing(times_ms: list[float], source_ms: list[float], threads: int, machine: str) -> Timing:

@@ -81,7 +81,7 @@ class Workshop:
             options = {**link.variant.options, **_int8_options(candidate.runtime, link.variant)}
             done = self._convert(link, stage, options)
             steps += _tool_steps(link, stage.sha256, done)
-            notes += done.reply["notes"]
+            notes += [f"{link.converter.id}: {line}" for line in done.reply["notes"]]
             stage, finished = Stage(path=done.artifact, sha256=done.sha256, io=done.reply["io"]), done
         assert finished is not None  # a chain has a link
         return Built(

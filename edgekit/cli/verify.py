@@ -1,0 +1,62 @@
+"""``edgekit verify``: is a bundle still what it was when it was made?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli.output import JsonOption, print_json, print_table, progress
+from edgekit.errors import GateFailedError
+
+if TYPE_CHECKING:
+    from edgekit.bundles.verify import Verification
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A bundle: folder or zip.")],
+    model: Annotated[
+        Path | None, typer.Option("-m", "--model", help="The source model: compare with it again.")
+    ] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option("--eval", help="Samples to compare on; default: the bundle's own.")
+    ] = None,
+    on: Annotated[str, typer.Option("--on", help="Device to run it on.")] = "local",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: one a processor.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Check hashes, steps, contract and golden pair, run the artifact, and compare it with its source.
+
+    Exit 1 where a check fails.
+
+    Example: edgekit verify out/net-host.edgekit --model net.onnx --eval photos
+    """
+    from edgekit.bundles import read_bundle
+    from edgekit.bundles.verify import verify_bundle
+    from edgekit.conversion.against import compare_with_source
+    from edgekit.devices import open_device
+
+    count = threads or os.cpu_count() or 1
+    with progress("edgekit verify") as advance:
+        opened, device = read_bundle(bundle), open_device(on)
+        advance(0, 2, f"checking {bundle.name}")
+        found = verify_bundle(opened, device, threads=count)
+        if model is not None:
+            advance(1, 2, f"comparing with {model.name}")
+            found = found.with_check(compare_with_source(opened, model, evaluation, device, threads=count))
+    if json:
+        print_json(found.facts())
+    else:
+        _print(found)
+    if not found.ok:
+        failed = ", ".join(check.name for check in found.checks if not check.ok)
+        raise GateFailedError(f"{bundle}: not as it was made; failed: {failed}")
+
+
+def _print(found: Verification) -> None:
+    rows = [[check.name, "ok" if check.ok else "FAILED", check.detail] for check in found.checks]
+    print_table(["check", "", "detail"], rows)
+    if found.ok:
+        typer.echo(f"{found.bundle}: as it was made")
