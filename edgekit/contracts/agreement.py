@@ -34,7 +34,7 @@ def agreement(a: Prediction, b: Prediction) -> float:
 
     classes: same best class, or 0; boxes and text regions: F1 at IoU >= 0.5 and equal class; text: 1 - edit
     distance / length of the longer; embedding: 1 from cosine 0.99 up, else the cosine; tensors: 1 up to a
-    relative error of 0.1, else 1 - error, smallest over the tensors.
+    relative error of 0.1, else 1 - error, smallest over the tensors, 0 where other values are not finite.
     """
     match a, b:
         case Classes(), Classes():
@@ -123,10 +123,11 @@ def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
 def _tensor_agreement(value: Tensor | None, reference: Tensor) -> float:
     if value is None or value.shape != reference.shape:
         return 0.0
-    expected = reference.astype(np.float64)
-    error = float(np.linalg.norm(value.astype(np.float64) - expected))
-    size = float(np.linalg.norm(expected))
-    if not np.isfinite(error):
+    finite = np.isfinite(reference)
+    if not np.array_equal(np.isfinite(value), finite):
         return 0.0
+    expected = reference[finite].astype(np.float64)
+    error = float(np.linalg.norm(value[finite].astype(np.float64) - expected))
+    size = float(np.linalg.norm(expected))
     relative = error / size if size > 0 else float(error > 0)
     return 1.0 if relative <= SAME_RELATIVE_ERROR else max(0.0, 1.0 - relative)

@@ -32,9 +32,13 @@ _Floats = npt.NDArray[np.float64]
 
 
 def decode(contract: LoadedContract, outputs: Mapping[str, Tensor], geometry: Geometry | None) -> Prediction:
-    """The answer in ``outputs``; ContractError where one is missing, of another shape, or NaN."""
+    """The answer in ``outputs``; ContractError where one is missing, of another shape, or has no answer in it."""
     output = contract.schema.output
     read = {name: _read(outputs, name) for name in contract.schema.output_names()}
+    if isinstance(output, TensorOutput):
+        return Tensors(read)
+    for name, value in read.items():
+        _check_numbers(name, value)
     match output:
         case ClassesOutput():
             return decode_classes(read[output.name], output, contract.labels)
@@ -42,8 +46,6 @@ def decode(contract: LoadedContract, outputs: Mapping[str, Tensor], geometry: Ge
             return decode_embedding(read[output.name], output)
         case TextOutput():
             return decode_ctc(read[output.name], output, contract.characters)
-        case TensorOutput():
-            return Tensors(read)
         case TextRegionsOutput():
             return decode_text_regions(read[output.name], output, _needed(geometry))
         case BoxesOutput():
@@ -61,10 +63,13 @@ def _needed(geometry: Geometry | None) -> Geometry:
 def _read(outputs: Mapping[str, Tensor], name: str) -> Tensor:
     if name not in outputs:
         raise ContractError(f"output '{name}' is missing; there are: {', '.join(outputs) or 'none'}")
-    value = np.asarray(outputs[name])
-    if np.issubdtype(value.dtype, np.floating) and np.isnan(value).any():
-        raise ContractError(f"output '{name}' holds NaN; the artifact computes wrongly")
-    return value
+    return np.asarray(outputs[name])
+
+
+def _check_numbers(name: str, value: Tensor) -> None:
+    """NaN has no place in an order, nor infinity in a softmax; minus infinity is a class that is ruled out."""
+    if np.isnan(value).any() or not value.size or not np.isfinite(value.max()):
+        raise ContractError(f"output '{name}' is empty or holds NaN or infinity; it has no answer")
 
 
 def decode_classes(scores: Tensor, output: ClassesOutput, labels: tuple[str, ...]) -> Classes:
@@ -94,5 +99,7 @@ def decode_embedding(vector: Tensor, output: EmbeddingOutput) -> Embedding:
     if vector.ndim != 2 or vector.shape[0] != 1:
         raise ContractError(f"output '{output.name}' has shape {list(vector.shape)}; an embedding is [1, D]")
     values = vector.astype(np.float64)[0]
+    if not np.isfinite(values).all():
+        raise ContractError(f"output '{output.name}' holds infinity; it has no answer")
     length = float(np.linalg.norm(values))
     return Embedding(tuple((values / length if output.normalize and length > 0 else values).tolist()))

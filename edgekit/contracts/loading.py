@@ -74,7 +74,8 @@ class LoadedContract:
     def decode(self, outputs: Mapping[str, Tensor], meta: Geometry | None = None) -> Prediction:
         """The answer in the source model's ``outputs`` (batch 1) to the sample that ``meta`` came with.
 
-        ContractError where an output is missing, has an unexpected shape, or holds NaN.
+        ContractError where an output is missing, has an unexpected shape or, unless the task is ``tensor``, holds
+        NaN or infinity.
         """
         from edgekit.contracts.decoding import decode
 

@@ -66,6 +66,7 @@ def tensor(*values: float) -> Tensors:
         (tensor(1.5, 0), tensor(1, 0), 0.5),
         (tensor(9, 0), tensor(1, 0), 0.0),
         (tensor(float("nan"), 0), tensor(1, 0), 0.0),
+        (tensor(float("nan"), 1), tensor(float("nan"), 1), 1.0),
         (tensor(1), tensor(1, 0), 0.0),
         (tensor(0, 0), tensor(0, 0), 1.0),
         (Tensors({}), tensor(1), 0.0),

@@ -55,7 +55,10 @@ def test_huge_scores_do_not_overflow(tmp_path: Path) -> None:
     [
         ({"z": SCORES}, "output 'y' is missing; there are: z"),
         ({"y": np.zeros((1, 4))}, "4 scores"),
-        ({"y": np.array([[0.0, np.nan, 1.0]])}, "output 'y' holds NaN"),
+        ({"y": np.array([[0.0, np.nan, 1.0]])}, "output 'y' is empty or holds NaN"),
+        ({"y": np.array([[0.0, np.inf, 1.0]])}, "output 'y' is empty or holds NaN or infinity"),
+        ({"y": np.full((1, 3), -np.inf)}, "output 'y' is empty or holds NaN or infinity"),
+        ({"y": np.zeros((1, 0))}, "output 'y' is empty"),
     ],
 )
 def test_outputs_without_sense_are_refused(
@@ -73,6 +76,8 @@ def test_embeddings_are_scaled_to_length_1(tmp_path: Path) -> None:
         answers.append(contract.decode({"y": np.array([[3.0, 4.0]], np.float32)}))
         with pytest.raises(ContractError, match=r"an embedding is \[1, D\]"):
             contract.decode({"y": np.zeros((1, 5, 2))})
+        with pytest.raises(ContractError, match="infinity"):
+            contract.decode({"y": np.array([[1.0, -np.inf]])})
     assert answers == [Embedding((0.6, 0.8)), Embedding((3.0, 4.0))]
 
 
@@ -106,6 +111,8 @@ def reader(folder: Path) -> LoadedContract:
 
 def test_plain_tensors_go_through_unread() -> None:
     contract = tensor_contract([Spec("a", (1, 2))], [Spec("y", (3,)), Spec("z", (1,), "int64")])
+    nan = contract.decode({"y": np.array([np.nan, 0.0], np.float32), "z": np.array([7])})
+    assert json.loads(nan.to_json())["tensors"]["y"]["first"] == ["nan", 0.0]
     answer = contract.decode({"y": np.array([1.0, -2.0, np.inf], np.float32), "z": np.array([7])})
     assert json.loads(answer.to_json())["tensors"] == {
         "y": {

@@ -30,7 +30,8 @@ TABLES: list[type[BaseModel]] = [
 
 
 def task_of(example: str) -> str:
-    return re.findall(r'task = "(.*)"', example)[0]
+    task: str = re.findall(r'task = "(.*)"', example)[0]
+    return task
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=task_of)
