@@ -45,7 +45,18 @@ def check_record(data: object, schema: type[Record], *, where: str) -> tuple[Rec
     try:
         return schema.model_validate(data), []
     except ValidationError as error:
-        return None, [f"{where}: {_line(detail, schema)}" for detail in error.errors()]
+        return None, [f"{where}: {_line(detail, schema)}" for detail in _causes(error.errors())]
+
+
+def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the tables that pydantic calls too short only because what is in them is wrong."""
+    locations = [detail["loc"] for detail in details]
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(other[: len(detail["loc"])] == detail["loc"] != other for other in locations)
+    ]
 
 
 def _line(detail: ErrorDetails, schema: type[BaseModel]) -> str:
