@@ -1,5 +1,6 @@
 """The closed sets of words that catalog files, contracts, manifests and commands share."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 Precision = Literal["fp32", "fp16", "int8", "int8-dynamic"]
@@ -7,6 +8,8 @@ Precision = Literal["fp32", "fp16", "int8", "int8-dynamic"]
 
 ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "om", "ms", "rknn"]
 RuntimeId = Literal["onnxruntime", "openvino", "litert", "tflite-runtime", "cann", "mindspore-lite", "rknn"]
+SAME_FILES: Mapping[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}
+"""The older runtime of a board runs what is made for, and verified with, its successor."""
 Arch = Literal["x86_64", "aarch64", "armv7l"]
 IsaFeature = Literal[
     "sse4.2", "avx", "avx2", "fma", "f16c", "avx-vnni", "avx512f", "avx512-vnni", "avx512-bf16", "amx-int8",

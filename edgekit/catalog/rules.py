@@ -9,10 +9,7 @@ from edgekit.catalog.facts import fact_problems, unsourced
 from edgekit.catalog.files import Place
 from edgekit.catalog_schema import Converter, Profile, Target, TargetRuntime
 from edgekit.host.machine import VNNI
-from edgekit.vocabulary import ArtifactFormat, RuntimeId
-
-SAME_FILES: Mapping[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}
-"""An older runtime runs what is made for its successor."""
+from edgekit.vocabulary import SAME_FILES, ArtifactFormat
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:

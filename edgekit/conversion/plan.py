@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
 from edgekit.conversion.candidates import Candidate, Link
 from edgekit.conversion.environments import environment_state
-from edgekit.vocabulary import ArtifactFormat, Precision, RuntimeId, Task
+from edgekit.vocabulary import SAME_FILES, ArtifactFormat, Precision, Task
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8", "int8-dynamic")
 """From the most exact on."""
 TEXT_TASKS: frozenset[Task] = frozenset({"text-classification", "sentence-embedding"})
-_SAME_FILES: dict[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}
-"""The older runtime of a board runs what is made for (and here verified with) its successor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ def _chains(catalog: Catalog, start: ArtifactFormat, runtime: TargetRuntime) -> 
 
 
 def _ends_in(link: Link, runtime: TargetRuntime) -> bool:
-    wanted = _SAME_FILES.get(runtime.id, runtime.id)
+    wanted = SAME_FILES.get(runtime.id, runtime.id)
     return link.converter.runtime == wanted and link.emits in runtime.formats
 
 

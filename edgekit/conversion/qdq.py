@@ -23,7 +23,7 @@ _WORKER = Worker(
 def quantize(request: ConversionRequest, *, log: Path) -> ConversionReply:
     """Quantize ``request["source"]`` (float ONNX, opset >= 13) on all samples of ``request["calibration"]``.
 
-    Writes ``qdq.onnx`` into ``out_dir``: int8 weights per output channel, activations in
-    ``options["int8_activations"]`` (uint8, int8), int32 biases. Raises WorkerError.
+    Writes ``qdq.onnx`` into ``out_dir``: int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
+    bits, activations in ``options["int8_activations"]`` (uint8, int8), int32 biases. Raises WorkerError.
     """
     return launch(_WORKER, request, log=log)

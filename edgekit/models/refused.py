@@ -11,7 +11,7 @@ from edgekit.models.facts import GraphFacts, graph_facts
 from edgekit.models.model import Model
 from edgekit.models.placed import PlacedOperator, placed_operators
 from edgekit.models.walk import CONTRIB_DOMAIN
-from edgekit.vocabulary import RuntimeId
+from edgekit.vocabulary import SAME_FILES, RuntimeId
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
@@ -20,8 +20,6 @@ WHOLE_MODEL = "*"
 """Stands for node and operator where the reason is not one operator's."""
 _UNCOMMON_DTYPES = ("float64", "bfloat16", "complex", "string", "float8", "float4", "int2", "uint2")
 _WEIGHT_SHARE = {"fp32": 1.0, "fp16": 0.5, "int8": 0.25, "int8-dynamic": 0.25}
-_SAME_FILES: dict[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}
-"""The older runtime of a board runs what is made for its successor."""
 
 Way = tuple[Converter, ...]
 """Converters that lead from a model to what a runtime runs, one after the other."""
@@ -64,7 +62,7 @@ def refusals(model: Model, target: Target, catalog: Catalog) -> dict[RuntimeId, 
 
 def converter_ways(model: Model, runtime: TargetRuntime, catalog: Catalog) -> tuple[Way, ...]:
     """Every sequence of different converters from the model's format to one that ``runtime`` runs."""
-    wanted = _SAME_FILES.get(runtime.id, runtime.id)
+    wanted = SAME_FILES.get(runtime.id, runtime.id)
     done: list[Way] = []
     todo: list[tuple[str, Way]] = [(model.format, ())]
     while todo:

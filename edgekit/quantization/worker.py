@@ -48,9 +48,12 @@ def convert(request: ConversionRequest) -> ConversionReply:
     options = request["options"]
     tail = float_tail(model.graph)
     activations = QuantType.QInt8 if options["int8_activations"] == "int8" else QuantType.QUInt8
+    # without VNNI, x86 sums pairs of products in 16 bits; weights of 7 bits cannot overflow them
+    weight_bits = int(options.get("int8_weight_bits", 8))
     arguments: dict[str, str | int | float | bool | None] = {
         "per_channel": True,
         "weights": "int8",
+        "weight_bits": weight_bits,
         "activations": str(options["int8_activations"]),
         "ranges": str(options.get("ranges", "minmax")),
     }
@@ -64,6 +67,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
         per_channel=True,
         activation_type=activations,
         weight_type=QuantType.QInt8,
+        reduce_range=weight_bits == 7,
         nodes_to_exclude=tail,
         calibrate_method=CalibrationMethod.MinMax,
         extra_options={"CalibMovingAverage": arguments["ranges"] == "mean-minmax"},
