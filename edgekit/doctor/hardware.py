@@ -73,7 +73,7 @@ def memory_findings(available_bytes: int, total_bytes: int) -> Iterator[Finding]
         name="memory",
         status="ok" if enough else "warning",
         detail=f"{available_bytes / _GIB:.1f} of {total_bytes / _GIB:.1f} GiB available",
-        next_step=None if enough else "end other work, or calibrate on fewer samples with --samples",
+        next_step=None if enough else "end other work, or give --calib a smaller folder",
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgekit.catalog import Catalog, load_catalog
+from edgekit.catalog_schema import Converter
 from edgekit.conversion.environments import environment_state
 from edgekit.conversion.workers import worker_environment
 from edgekit.doctor.finding import Finding, Status
@@ -41,7 +43,15 @@ def catalog_findings() -> Iterator[Finding]:
             yield _converter(converter.id, "missing", f"waits for {converter.waits_for}", None)
             continue
         state = environment_state(converter, catalog.converter_dir(converter.id))
-        yield _converter(converter.id, "ok" if state.ready else "missing", state.detail, state.next_step)
+        step = state.next_step
+        if converter.environment.kind == "core" and not state.ready:
+            step = _install(converter)  # the state's own step is to ask the doctor
+        yield _converter(converter.id, "ok" if state.ready else "missing", state.detail, step)
+
+
+def _install(converter: Converter) -> str:
+    missing = [name for name in converter.environment.imports if importlib.util.find_spec(name) is None]
+    return f"{sys.executable} -m pip install {' '.join(name.replace('_', '-') for name in missing)}"
 
 
 def _counts(catalog: Catalog) -> Finding:
@@ -91,7 +101,7 @@ def program_findings() -> Iterator[Finding]:
     """What fetches the zoo's models and makes environments; then what is only convenient."""
     for module, use in (("pip", "fetches models"), ("uv", "makes the converters' environments")):
         there = importlib.util.find_spec(module) is not None
-        step = None if there else f"python -m ensurepip && pip install {module}"
+        step = None if there else f"{sys.executable} -m ensurepip && {sys.executable} -m pip install {module}"
         yield _program(module, there, use, step)
     for registry, (program, step) in _CLIENTS.items():
         models = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def test_converters_of_the_project_are_named(tmp_path: Path) -> None:
     mine = next(finding for finding in catalog_findings() if finding.name == "mine")
     assert mine.status == "missing"
     assert "no_such_module_anywhere" in mine.detail
+    assert mine.next_step == f"{sys.executable} -m pip install no-such-module-anywhere"
 
 
 def test_telemetry_is_off_where_edgekit_switched_it_off() -> None:
