@@ -41,6 +41,8 @@ class TimedRuns:
     samples_ms: tuple[float, ...]
     cpu_ms: float
     """Processor time of all of them, over all threads."""
+    others_ms: float
+    """Processor time that everybody else on the device took meanwhile."""
     preemptions: int
     """How often somebody else was given the processor."""
     waits: int
@@ -105,6 +107,7 @@ class RunnerSession:
         return TimedRuns(
             samples_ms=tuple(float(sample) for sample in reply["samples_ms"]),
             cpu_ms=float(reply["cpu_ms"]),
+            others_ms=float(reply["others_ms"]),
             preemptions=int(reply["preemptions"]),
             waits=int(reply["waits"]),
             process_cpu_ms=float(reply["process_cpu_ms"]),

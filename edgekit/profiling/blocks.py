@@ -32,6 +32,7 @@ def time_block(session: RunnerSession, runs: int, *, process: int = 0) -> TimedB
         samples=runs,
         p50=median(timed.samples_ms),
         cpu_ms=timed.cpu_ms / runs,
+        others_cores=timed.others_ms / sum(timed.samples_ms),
         preemptions=timed.preemptions,
         waits=timed.waits,
         yardstick_ms=yardstick,
@@ -40,8 +41,8 @@ def time_block(session: RunnerSession, runs: int, *, process: int = 0) -> TimedB
 
 
 def warm_up(session: RunnerSession, *, runs: int = 10, block_ms: float = BLOCK_MS) -> int:
-    """Run until steady; returns how many inferences fill a block."""
-    return block_runs(session.run(5, runs - 5), block_ms)
+    """Run until steady; returns how many inferences fill a block, three at least: it has a median."""
+    return max(3, block_runs(session.run(5, runs - 5), block_ms))
 
 
 def undisturbed_ms(block: LatencyBlock, threads: int) -> float:

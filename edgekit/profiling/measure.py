@@ -22,7 +22,7 @@ from edgekit.profiling.memory import PhaseMemory
 from edgekit.profiling.names import source_operators
 from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, RunContext, Start
 
-PROCESSES = 4
+PROCESSES = 5
 DURATION_S = 8.0
 WARMUP_RUNS = 10
 MIN_BLOCKS = 3

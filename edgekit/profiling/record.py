@@ -20,8 +20,12 @@ class LatencyBlock(Strict):
     p50: float
     cpu_ms: float
     """Processor time of one inference, mean of the block, over all threads."""
+    others_cores: float = 0.0
+    """Cores that everybody else kept busy meanwhile."""
     preemptions: int
+    """How often others were given the processor instead."""
     waits: int
+    """How often a thread gave the processor up by itself."""
     yardstick_ms: float
     """Processor time of a fixed piece of work just before: differs where the clock does."""
 

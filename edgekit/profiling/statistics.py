@@ -73,3 +73,46 @@ def signed_rank_ci(values: Floats, confidence: float = CONFIDENCE) -> tuple[floa
     if n < 6 or outside < 1:
         return float(np.median(walsh)), float(walsh[0]), float(walsh[-1])
     return float(np.median(walsh)), float(walsh[outside - 1]), float(walsh[-outside])
+
+
+def difference_ci(
+    a: Sequence[float], b: Sequence[float], floor: float, confidence: float = CONFIDENCE
+) -> tuple[float, float, float]:
+    """Ratio b/a of what separate runs measured, with its interval: ``a`` and ``b`` hold a value a process.
+
+    ``floor`` is the standard deviation, relative, between runs at different times that no single run can show.
+    """
+    log_a, log_b = np.log(a), np.log(b)
+    variance = sum(_mean_variance(values, confidence) for values in (log_a, log_b))
+    normal = NormalDist().inv_cdf((1 + confidence) / 2)
+    half = math.sqrt(variance + 2 * (normal * floor) ** 2)
+    centre = float(np.median(log_b) - np.median(log_a))
+    return math.exp(centre), math.exp(centre - half), math.exp(centre + half)
+
+
+def resolvable(low: float, high: float) -> float:
+    """The relative change that a comparison with this interval finds four times out of five.
+
+    The power of 80 % takes 0.84 standard deviations more than the 1.96 of the interval's half.
+    """
+    return math.expm1(math.log(high / low) / 2 * (1.96 + 0.84) / 1.96)
+
+
+def _mean_variance(values: Floats, confidence: float) -> float:
+    """Squared half width of the interval of ``values``' centre; 0 where one value says nothing of spread."""
+    if len(values) < 2:
+        return 0.0
+    quantile = _student(len(values) - 1, confidence)
+    return quantile**2 * float(np.var(values, ddof=1)) / len(values)
+
+
+def _student(freedom: int, confidence: float) -> float:
+    """Two-sided quantile of Student's t by its expansion around the normal; within 3 % from 3 degrees on."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / freedom ** (power + 1) for power, term in enumerate(terms))

@@ -12,7 +12,7 @@ from typing import Any
 from .adapt import to_artifact, to_source
 from .arrays import read_npz, write_npz
 from .bundle import check_files, read_bundle
-from .context import read_context
+from .context import busy_ms, read_context
 from .failure import RunnerError
 from .golden import Golden, compare, read_golden, synthetic_inputs
 from .memory import PhaseMemory
@@ -82,14 +82,15 @@ class Engine:
         with self._memory.phase("steady"), _no_collection():
             while len(samples) < warmup:
                 samples.append(_timed(session, self._feeds))
-            before = resource.getrusage(resource.RUSAGE_SELF)
+            before, machine_before = resource.getrusage(resource.RUSAGE_SELF), busy_ms()
             while len(samples) < warmup + runs:
                 samples.append(_timed(session, self._feeds))
-            after = resource.getrusage(resource.RUSAGE_SELF)
-        cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            after, machine_after = resource.getrusage(resource.RUSAGE_SELF), busy_ms()
+        cpu_ms = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
         return {
             "samples_ms": samples[warmup:],
-            "cpu_ms": cpu_s * 1000,
+            "cpu_ms": cpu_ms,
+            "others_ms": max(0.0, machine_after - machine_before - cpu_ms),
             "preemptions": after.ru_nivcsw - before.ru_nivcsw,
             "waits": after.ru_nvcsw - before.ru_nvcsw,
             # of the whole process since its start: what a cold start would take undisturbed

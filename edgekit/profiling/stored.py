@@ -1,0 +1,231 @@
+"""Compare two measurements that were taken at different times.
+
+The machine was not the same then and now, even if it is one machine. Three things are told apart from the artifact:
+
+- neighbours: an inference that is preempted takes longer by the clock, not in processor time. On one thread the
+  latter is compared. On more threads the most that the neighbours can have cost widens the interval.
+- the clock: a fixed piece of work, timed in both, widens the interval by what it differs.
+- everything else (memory layout, page cache, heat) shows between the processes of a measurement, and between
+  measurements by ``RUN_TO_RUN``, which was found by measuring one bundle over and over on a busy machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from edgekit.errors import EdgekitError
+from edgekit.profiling.blocks import is_computing, undisturbed_ms
+from edgekit.profiling.comparison import Comparison, Metric, MetricName
+from edgekit.profiling.record import LatencyBlock, LatencyRecord, Measurement
+from edgekit.profiling.statistics import difference_ci, percentile
+
+RUN_TO_RUN: dict[MetricName, float] = {
+    "p50": 0.008,
+    "p90": 0.02,
+    "p99": 0.03,
+    "cold_start": 0.03,
+    "memory": 0.005,
+}
+"""Standard deviation, relative, between measurements of one bundle minutes apart, disturbance taken out."""
+CACHE_SHARE = 0.03
+"""Of the logarithm of the slow-down by neighbours: what their use of the caches adds to processor time."""
+QUIET = 0.02
+"""Where neighbours lengthen an inference by less than this share, tails count as they are."""
+_SAME_CLOCK = 0.005
+
+
+def compare_measurements(a: Measurement, b: Measurement) -> Comparison:
+    """``b`` against ``a``. EdgekitError where they cannot be compared at all."""
+    if a.kind != b.kind:
+        raise EdgekitError(
+            f"{a.bundle} is {a.kind}, {b.bundle} is {b.kind}: these are not comparable figures"
+        )
+    metrics = [_cold_start(a, b), _memory(a, b)]
+    if a.latency_ms and b.latency_ms:
+        metrics = [*_latency(_Timed.of(a, a.latency_ms), _Timed.of(b, b.latency_ms)), *metrics]
+    return Comparison(
+        a=a.bundle,
+        b=b.bundle,
+        how="stored",
+        device=a.device if a.device == b.device else f"{a.device}, {b.device}",
+        kind=a.kind,
+        metrics=tuple(metrics),
+        notes=tuple(_notes(a, b)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """One process of a measurement."""
+
+    samples_ms: Sequence[float]
+    blocks: Sequence[LatencyBlock]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Timed:
+    """The times of a measurement, by process."""
+
+    processes: Sequence[_Process]
+    threads: int
+    cores: int
+
+    @classmethod
+    def of(cls, measurement: Measurement, latency: LatencyRecord) -> _Timed:
+        samples: dict[int, list[float]] = defaultdict(list)
+        blocks: dict[int, list[LatencyBlock]] = defaultdict(list)
+        position = 0
+        for block in latency.blocks:
+            samples[block.process] += latency.raw_ms[position : position + block.samples]
+            blocks[block.process].append(block)
+            position += block.samples
+        # a record of another tool: its times count as one process
+        processes = [_Process(samples[key], blocks[key]) for key in samples] or [_Process(latency.raw_ms, ())]
+        context = measurement.context
+        return cls(processes=processes, threads=context.threads, cores=context.cores)
+
+    @property
+    def blocks(self) -> list[LatencyBlock]:
+        return [block for process in self.processes for block in process.blocks]
+
+    @property
+    def computing(self) -> bool:
+        """Does processor time say what an inference takes?"""
+        return bool(self.blocks) and all(is_computing(block, self.threads) for block in self.blocks)
+
+    @property
+    def wall_ms(self) -> float:
+        return median(sample for process in self.processes for sample in process.samples_ms)
+
+    @property
+    def yardstick_ms(self) -> float | None:
+        return median(block.yardstick_ms for block in self.blocks) if self.blocks else None
+
+    def undisturbed(self) -> list[float]:
+        """p50 of each process without the neighbours, where processor time tells."""
+        return [
+            median(undisturbed_ms(block, self.threads) for block in process.blocks)
+            for process in self.processes
+        ]
+
+    def percentiles(self, share: float) -> list[float]:
+        """By the clock, of each process."""
+        return [percentile(process.samples_ms, share) for process in self.processes]
+
+    def worst_disturbance(self) -> float:
+        """Logarithm of the most by which neighbours can have lengthened the inferences.
+
+        On more cores than it has threads an artifact yields nothing; else it shares what there is.
+        """
+        if not self.blocks:
+            return 0.0
+        if self.computing:
+            return math.log(max(1.0, self.wall_ms / median(self.undisturbed())))
+        others = median(block.others_cores for block in self.blocks)
+        return math.log(max(1.0, (self.threads + others) / self.cores))
+
+
+def _latency(a: _Timed, b: _Timed) -> list[Metric]:
+    return [_p50(a, b), _tail("p90", 90, a, b), _tail("p99", 99, a, b)]
+
+
+def _p50(a: _Timed, b: _Timed) -> Metric:
+    clock = _clock_difference(a, b)
+    if a.computing and b.computing:
+        # preemption is out of processor time, but neighbours also empty the caches
+        cache = CACHE_SHARE * max(a.worst_disturbance(), b.worst_disturbance())
+        basis = "processor time of one thread"
+        return _metric("p50", a.undisturbed(), b.undisturbed(), basis, clock + cache, clock + cache)
+    lower, higher = clock + b.worst_disturbance(), clock + a.worst_disturbance()
+    return _metric("p50", a.percentiles(50), b.percentiles(50), "wall time", lower, higher)
+
+
+def _tail(name: MetricName, share: float, a: _Timed, b: _Timed) -> Metric:
+    """Preemption makes the tails: undisturbed they lie between the median and what was measured."""
+    clock = _clock_difference(a, b)
+    lower, higher = clock + _tail_disturbance(b, share), clock + _tail_disturbance(a, share)
+    return _metric(name, a.percentiles(share), b.percentiles(share), "wall time", lower, higher)
+
+
+def _tail_disturbance(timed: _Timed, share: float) -> float:
+    if timed.worst_disturbance() < math.log1p(QUIET):
+        return 0.0
+    undisturbed = median(timed.undisturbed()) if timed.computing else timed.wall_ms
+    return timed.worst_disturbance() + math.log(max(1.0, median(timed.percentiles(share)) / undisturbed))
+
+
+def _clock_difference(a: _Timed, b: _Timed) -> float:
+    if a.yardstick_ms is None or b.yardstick_ms is None:
+        return 0.0
+    difference = abs(math.log(a.yardstick_ms / b.yardstick_ms))
+    return difference if difference > _SAME_CLOCK else 0.0
+
+
+def _cold_start(a: Measurement, b: Measurement) -> Metric:
+    first, second = _walls(a), _walls(b)
+    return _metric("cold_start", first, second, "wall time", _start_disturbance(b), _start_disturbance(a))
+
+
+def _walls(measurement: Measurement) -> list[float]:
+    return [start.wall_ms for start in measurement.starts] or [measurement.cold_start_ms]
+
+
+def _start_disturbance(measurement: Measurement) -> float:
+    """Starting is computing: what the clock shows beyond processor time may be the neighbours'."""
+    ratios = [max(1.0, start.wall_ms / max(start.cpu_ms, 1.0)) for start in measurement.starts]
+    return math.log(median(ratios)) if ratios else 0.0
+
+
+def _memory(a: Measurement, b: Measurement) -> Metric:
+    first, second = [float(a.memory_bytes.peak)], [float(b.memory_bytes.peak)]
+    return _metric("memory", first, second, a.memory_bytes.method, 0.0, 0.0)
+
+
+def _metric(
+    name: MetricName, a: Sequence[float], b: Sequence[float], basis: str, lower: float, higher: float
+) -> Metric:
+    """``lower`` and ``higher`` widen the interval downwards and upwards, as logarithms."""
+    ratio, low, high = difference_ci(a, b, RUN_TO_RUN[name])
+    return Metric(
+        name=name,
+        unit="bytes" if name == "memory" else "ms",
+        a=median(a),
+        b=median(b),
+        ratio=ratio,
+        ci_low=low * math.exp(-lower),
+        ci_high=high * math.exp(higher),
+        basis=basis,
+    )
+
+
+def _notes(a: Measurement, b: Measurement) -> list[str]:
+    notes = [note for side in (a, b) for note in _disturbed(side)]
+    pairs: list[tuple[str, Callable[[Measurement], object]]] = [
+        ("devices", lambda side: side.device),
+        ("processors", lambda side: side.context.cpu),
+        ("threads", lambda side: side.context.threads),
+        ("runtimes", lambda side: f"{side.context.runtime} {side.context.runtime_version}"),
+        ("runtime options", lambda side: side.context.runtime_options),
+    ]
+    for what, of in pairs:
+        if of(a) != of(b):
+            notes.append(f"different {what}: {of(a)} and {of(b)}")
+    return notes
+
+
+def _disturbed(measurement: Measurement) -> list[str]:
+    latency = measurement.latency_ms
+    if latency is None or not latency.blocks:
+        return []
+    others = median(block.others_cores for block in latency.blocks)
+    if others < 0.1:
+        return []
+    spent = median(block.cpu_ms for block in latency.blocks)
+    return [
+        f"{measurement.bundle}, {measurement.taken_utc}: others kept {others:.1f} cores busy; an inference took "
+        f"{latency.p50:.2f} ms by the clock and {spent:.2f} ms of processor time"
+    ]
