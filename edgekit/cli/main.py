@@ -13,6 +13,7 @@ import typer
 
 from edgekit import __version__
 from edgekit.cli import converters, models, profiles, targets
+from edgekit.cli.compare import compare
 from edgekit.cli.convert import convert
 from edgekit.cli.doctor import doctor
 from edgekit.cli.inspect import inspect
@@ -90,6 +91,7 @@ app.command("inspect")(inspect)
 app.command("convert")(convert)
 app.command("verify")(verify)
 app.command("profile")(profile)
+app.command("compare")(compare)
 app.command("report")(report)
 app.command("doctor")(doctor)
 app.add_typer(targets.app, name="targets")

@@ -1,0 +1,77 @@
+"""Compare whatever two things the user names: bundles and models are measured now, files are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from edgekit.devices import Device
+from edgekit.errors import EdgekitError
+from edgekit.profiling.comparison import Comparison
+from edgekit.profiling.inputs import runnable
+from edgekit.profiling.live import compare_bundles
+from edgekit.profiling.measure import Advance, Extent, profile
+from edgekit.profiling.record import Measurement
+from edgekit.profiling.stored import compare_measurements
+from edgekit.strict import check_record
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def compare(
+    a: str,
+    b: str,
+    device: Device,
+    *,
+    threads: int,
+    duration_s: float,
+    shapes: Shapes | None = None,
+    advance: Advance | None = None,
+) -> Comparison:
+    """``b`` against ``a``: each a bundle, a model file, a zoo id, or a file that ``profile -o`` wrote.
+
+    Two things to run are measured in turn, which resolves most; where one is a file, the other is measured now.
+    EdgekitError where one is broken or cannot be compared with the other.
+    """
+    if _is_stored(a) or _is_stored(b):
+        sides = [_measurement(name, device, threads, duration_s / 2, shapes, advance) for name in (a, b)]
+        return compare_measurements(sides[0], sides[1])
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(runnable(name, shapes)) for name in (a, b))
+        return compare_bundles(first, second, device, threads=threads, duration_s=duration_s, advance=advance)
+
+
+def read_measurement(path: Path) -> Measurement:
+    """The one measurement in a file of ``profile -o``; EdgekitError where there are more or it is broken."""
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise EdgekitError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise EdgekitError(f"{path}: not a file of measurements: {error}") from error
+    rows = data.get("measurements") if isinstance(data, dict) and "measurements" in data else [data]
+    if not isinstance(rows, list) or len(rows) != 1:
+        raise EdgekitError(
+            f"{path}: compare takes files with one measurement; make one with: "
+            f"edgekit profile BUNDLE -o {path.name}"
+        )
+    record, problems = check_record(rows[0], Measurement, where=str(path))
+    if record is None:
+        raise EdgekitError("\n".join(problems))
+    return record
+
+
+def _is_stored(name: str) -> bool:
+    return name.endswith(".json")
+
+
+def _measurement(
+    name: str, device: Device, threads: int, duration_s: float, shapes: Shapes | None, advance: Advance | None
+) -> Measurement:
+    if _is_stored(name):
+        return read_measurement(Path(name))
+    with runnable(name, shapes) as bundle:
+        extent = Extent(duration_s=duration_s)
+        return profile(bundle, device, threads=threads, extent=extent, advance=advance)
