@@ -13,7 +13,7 @@ from edgekit.contracts.fitting import input_shape
 from edgekit.conversion.plan import PRECISIONS, Wish
 from edgekit.conversion.samples import CALIBRATION, Evaluation, open_evaluation
 from edgekit.data import open_samples
-from edgekit.models import graph_facts, load_model
+from edgekit.models import load_model
 from edgekit.vocabulary import Precision
 
 if TYPE_CHECKING:
@@ -74,10 +74,8 @@ def take_in(order: Order) -> Intake:
     calibration = open_samples(calib, contract, order.samples or CALIBRATION) if calib else None
     evaluation = open_evaluation(contract, evaluation=evaluation_path, calibration=calib, limit=order.samples)
     wish = Wish(
-        format=model.format,
+        model=model,
         task=contract.schema.task,
-        operators=frozenset(graph_facts(model).operators),
-        quantized=model.quantized,
         calibrated=calibration is not None,
         precisions=order.precisions,
     )

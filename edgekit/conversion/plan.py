@@ -6,20 +6,25 @@ the target runs. A second way to TFLite, or a third step, is one more folder und
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
 from edgekit.conversion.candidates import Candidate, Link
 from edgekit.conversion.environments import environment_state
-from edgekit.vocabulary import SAME_FILES, ArtifactFormat, Precision, Task
+from edgekit.models import graph_facts
+from edgekit.models.placed import PlacedOperator, placed_operators
+from edgekit.models.refused import WHOLE_MODEL, Refusal, refusals, way_refusals
+from edgekit.vocabulary import SAME_FILES, ArtifactFormat, Precision, RuntimeId, Task
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
+    from edgekit.models import Model
 
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8", "int8-dynamic")
 """From the most exact on."""
+CONVOLUTIONS = {"Conv", "CONV_2D"}
 TEXT_TASKS: frozenset[Task] = frozenset({"text-classification", "sentence-embedding"})
 
 
@@ -27,11 +32,8 @@ TEXT_TASKS: frozenset[Task] = frozenset({"text-classification", "sentence-embedd
 class Wish:
     """What is to be converted, as far as the plan depends on it."""
 
-    format: ArtifactFormat
+    model: Model
     task: Task
-    operators: frozenset[str]
-    quantized: bool
-    """The source model already is."""
     calibrated: bool
     """Calibration data are at hand."""
     precisions: tuple[Precision, ...] = PRECISIONS
@@ -40,7 +42,9 @@ class Wish:
     @property
     def is_text(self) -> bool:
         """A transformer on tokens; models of task ``tensor`` count as one where they hold no convolution."""
-        return self.task in TEXT_TASKS or (self.task == "tensor" and "Conv" not in self.operators)
+        if self.task != "tensor":
+            return self.task in TEXT_TASKS
+        return not CONVOLUTIONS & graph_facts(self.model).operators.keys()
 
 
 def plan(catalog: Catalog, target: Target, wish: Wish) -> tuple[Candidate, ...]:
@@ -51,12 +55,18 @@ def plan(catalog: Catalog, target: Target, wish: Wish) -> tuple[Candidate, ...]:
             reason = f"nothing can be built for {runtime.id} yet: {runtime.waits_for}"
             found.append(Candidate(target=target, runtime=runtime, chain=(), reason=reason))
             continue
-        chains = list(_chains(catalog, wish.format, runtime))
+        chains = list(_chains(catalog, wish.model.format, runtime))
         if not chains:
-            reason = f"no converter leads from {wish.format} to {' or '.join(runtime.formats)}"
+            reason = f"no converter leads from {wish.model.format} to {' or '.join(runtime.formats)}"
             found.append(Candidate(target=target, runtime=runtime, chain=(), reason=reason))
         found += [Candidate(target=target, runtime=runtime, chain=chain) for chain in _ordered(chains, wish)]
-    return tuple(_judged(catalog, candidate, wish) for candidate in found)
+    ground = _Ground(
+        catalog=catalog,
+        wish=wish,
+        operators=placed_operators(wish.model, graph_facts(wish.model)),
+        refusals=refusals(wish.model, target, catalog),
+    )
+    return tuple(_judged(candidate, ground) for candidate in found)
 
 
 def _chains(catalog: Catalog, start: ArtifactFormat, runtime: TargetRuntime) -> Iterator[tuple[Link, ...]]:
@@ -86,22 +96,35 @@ def _ordered(chains: Sequence[tuple[Link, ...]], wish: Wish) -> list[tuple[Link,
     return sorted(wanted, key=lambda chain: PRECISIONS.index(chain[-1].variant.precision))
 
 
-def _judged(catalog: Catalog, candidate: Candidate, wish: Wish) -> Candidate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What candidates of one target are judged on."""
+
+    catalog: Catalog
+    wish: Wish
+    operators: tuple[PlacedOperator, ...]
+    refusals: Mapping[RuntimeId, tuple[Refusal, ...]]
+
+
+def _judged(candidate: Candidate, ground: _Ground) -> Candidate:
     if candidate.reason:
         return candidate
-    variant = candidate.chain[-1].variant
+    variant, wish = candidate.chain[-1].variant, ground.wish
+    converters = [link.converter for link in candidate.chain]
     reason = (
         _precision_problem(variant, candidate.runtime, wish)
         or _task_problem(variant, wish)
         or _calibration_problem(variant, wish)
-        or next(filter(None, (_converter_problem(catalog, link.converter) for link in candidate.chain)), None)
-        or next(filter(None, (_operator_problem(link.converter, wish) for link in candidate.chain)), None)
+        or next(
+            filter(None, (_converter_problem(ground.catalog, converter) for converter in converters)), None
+        )
+        or _operator_problem(candidate, ground)
     )
     return candidate.without(reason) if reason else candidate
 
 
 def _precision_problem(variant: Variant, runtime: TargetRuntime, wish: Wish) -> str | None:
-    if wish.quantized and variant.precision != "fp32":
+    if wish.model.quantized and variant.precision != "fp32":
         return "the source model is already quantized; it is kept as it is"
     if variant.precision not in runtime.precisions:
         return f"{variant.precision} is not native to {runtime.id} there ({', '.join(runtime.precisions)})"
@@ -139,14 +162,19 @@ def _converter_problem(catalog: Catalog, converter: Converter) -> str | None:
     return f"converter '{converter.id}': {state.detail}{step}"
 
 
-def _operator_problem(converter: Converter, wish: Wish) -> str | None:
-    rules = converter.operators
-    refused = {rule.op: rule.reason for rule in rules.refused}
-    named = [f"{op} ({refused[op]})" for op in sorted(wish.operators & refused.keys())]
-    if rules.supported != "all":
-        unknown = sorted(wish.operators - set(rules.supported) - refused.keys())
-        named += [f"{op} (not among what it supports)" for op in unknown]
-    if not named:
+def _operator_problem(candidate: Candidate, ground: _Ground) -> str | None:
+    """What the runtime or the converters refuse of the model."""
+    runtime, way = candidate.runtime, tuple(link.converter for link in candidate.chain)
+    shared = [refusal for refusal in ground.refusals[runtime.id] if refusal.converter is None]
+    refused = [*shared, *way_refusals(ground.operators, way, runtime)]
+    if not refused:
         return None
-    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-    return f"converter '{converter.id}' refuses {', '.join(named[:3])}{more}; see: edgekit inspect MODEL -t TARGET"
+    first = refused[0]
+    who = f"converter '{first.converter}'" if first.converter else runtime.id
+    node = "" if first.node == WHOLE_MODEL else f" {first.op} '{first.node}'"
+    more = (
+        f"; {len(refused) - 1} more, see: edgekit inspect MODEL -t {candidate.target.id}"
+        if len(refused) > 1
+        else ""
+    )
+    return f"{who} refuses{node}: {first.reason}{more}"
