@@ -178,7 +178,7 @@ def _uv(arguments: list[str], converter: Converter, what: str, *, downloads: boo
 
 def _problem(converter: Converter, what: str, output: str) -> EnvironmentSetupError:
     lines = [line.strip(" ×╰─▶│├") for line in output.splitlines() if line.strip(" ×╰─▶│├")]
-    words = " ".join(lines[-3:])[:400]
+    words = " ".join(lines[-6:])[-500:]
     return EnvironmentSetupError(
         f"the environment of converter '{converter.id}' {what}: {words}. Once that is fixed: "
         f"edgekit converters setup {converter.id}"
