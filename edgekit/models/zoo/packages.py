@@ -10,6 +10,7 @@ from edgekit.errors import FetchError
 from edgekit.models.zoo.archives import take
 from edgekit.models.zoo.clients import Advance, download, wrong_hash
 from edgekit.models.zoo.schema import Package
+from edgekit.staging import move_into_place, staging_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,11 @@ class PackageFiles:
     def _archive(self, package: Package, advance: Advance) -> Path:
         kept = self.folder / package.sha256
         if not kept.is_dir():
-            arriving = self.folder / f"{package.sha256}.part"
-            arriving.mkdir(parents=True)
-            fetched = download(package, arriving, advance)
-            if (got := file_sha256(fetched)) != package.sha256:
-                raise FetchError(wrong_hash(package, got))
-            arriving.replace(kept)
+            with staging_folder(self.folder) as arriving:
+                fetched = download(package, arriving, advance)
+                if (got := file_sha256(fetched)) != package.sha256:
+                    raise FetchError(wrong_hash(package, got))
+                move_into_place(arriving, kept)
         return next(path for path in kept.iterdir() if path.suffix != ".txt")
 
 

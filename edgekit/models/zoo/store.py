@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,7 +68,11 @@ def get(model_ids: Iterable[str], advance: Advance = quiet) -> list[Path]:
 
     A killed run leaves nothing behind that a later one would take for finished. Raises as ``resolve``.
     """
-    models = [entry(model_id) for model_id in model_ids]
+    return ensure([entry(model_id) for model_id in model_ids], advance)
+
+
+def ensure(models: Sequence[ZooModel], advance: Advance = quiet) -> list[Path]:
+    """As ``get``, for the models themselves."""
     if not all(is_fetched(model) for model in models):
         try:
             _make_missing(models, advance)
