@@ -42,6 +42,14 @@ def test_cosine_is_that_of_the_worst_sample() -> None:
     assert fidelity(SOURCE, artifact).cosine == pytest.approx(-1.0)
 
 
+def test_an_undecided_sample_has_no_direction_to_lose() -> None:
+    decided = [{"y": np.array([[3.0, -3.0]])}, {"y": np.array([[-2.5, 2.5]])}]
+    undecided, turned = {"y": np.array([[0.05, -0.05]])}, {"y": np.array([[-0.05, 0.05]])}
+    assert fidelity([*decided, undecided], [*decided, turned]).cosine == pytest.approx(1.0)
+    flipped = {"y": -decided[1]["y"]}
+    assert fidelity([*decided, undecided], [decided[0], flipped, undecided]).cosine == pytest.approx(-1.0)
+
+
 def test_the_reason_gives_figures_and_limits() -> None:
     reason = verdict(fidelity(SOURCE, noisy(0.4)))
     assert reason is not None
