@@ -30,6 +30,8 @@ def recipe_sha256(model: ZooModel) -> str:
         digest.update((FOLDER / "contracts" / model.contract).read_bytes())
     for name in sorted(_modules(model.builder)):
         digest.update(_source(name).encode())
+    for path in sorted((FOLDER / "data").glob(f"{model.builder}*")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
