@@ -117,5 +117,5 @@ def _as_conversion_error(folder: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or folder
         raise ConversionError(
-            f"{where}: {error.strerror or error}. Free some space, or set XDG_CACHE_HOME to a folder that can be written"
+            f"{where}: {error.strerror or error}. Free some space; EDGEKIT_CACHE names another cache folder"
         ) from error

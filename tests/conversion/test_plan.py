@@ -1,0 +1,161 @@
+"""Chains are found by format, and what cannot work is given up with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from edgekit.catalog import load_catalog
+from edgekit.conversion.candidates import Candidate
+from edgekit.conversion.plan import PRECISIONS, Wish, plan
+from edgekit.models import Model, load_model
+from edgekit.vocabulary import Task
+from tests.conversion.project import FP32, INT8, write_converter, write_target
+from tests.graphs import tiny_bert, tiny_cnn
+
+
+@pytest.fixture
+def cnn(tmp_path: Path) -> Model:
+    return saved(tiny_cnn(), tmp_path / "cnn.onnx")
+
+
+@pytest.fixture
+def bert(tmp_path: Path) -> Model:
+    return saved(tiny_bert(), tmp_path / "bert.onnx")
+
+
+def saved(proto: onnx.ModelProto, path: Path) -> Model:
+    onnx.save(proto, path)
+    return load_model(path)
+
+
+def wish(model: Model, task: Task = "image-classification", *, calibrated: bool = True) -> Wish:
+    return Wish(model=model, task=task, calibrated=calibrated)
+
+
+def planned(target: str, wanted: Wish) -> tuple[Candidate, ...]:
+    catalog = load_catalog()
+    return plan(catalog, catalog.target(target), wanted)
+
+
+def reasons(candidates: tuple[Candidate, ...]) -> dict[str, str | None]:
+    return {item.label: item.reason for item in candidates}
+
+
+def test_a_chain_of_three_converters_is_found_by_format(project: Path, cnn: Model) -> None:
+    write_converter(project, "one", FP32, emits="ms", runtime=None)
+    write_converter(project, "two", FP32, accepts="ms", emits="om", runtime=None)
+    write_converter(
+        project, "three", FP32, 'precision = "fp16"\n', accepts="om", emits="rknn", runtime="rknn"
+    )
+    write_target(project, "npu", runtime="rknn", format_="rknn", precisions=("fp32", "fp16"))
+    found = planned("npu", wish(cnn))
+    assert [(item.way, item.precision, item.reason) for item in found] == [
+        ("one > two > three", "fp32", None),
+        ("one > two > three", "fp16", None),
+    ]
+
+
+def test_converters_that_lead_in_a_circle_end(project: Path, cnn: Model) -> None:
+    write_converter(project, "there", FP32, emits="ms", runtime=None)
+    write_converter(project, "back", FP32, accepts="ms", emits="onnx", runtime=None)
+    write_converter(project, "last", FP32, accepts="ms", emits="rknn", runtime="rknn")
+    write_target(project, "npu", runtime="rknn", format_="rknn", precisions=("fp32",))
+    assert [item.way for item in planned("npu", wish(cnn))] == ["there > last"]
+
+
+def test_a_runtime_that_waits_says_for_what(project: Path, cnn: Model) -> None:
+    write_target(project, "npu", more='status = "waiting"\nwaits_for = "its compiler"')
+    (found,) = planned("npu", wish(cnn))
+    assert found.reason == "nothing can be built for onnxruntime yet: its compiler"
+    assert found.converter == "onnxruntime"
+
+
+def test_precisions_that_are_not_native_are_given_up(project: Path, cnn: Model) -> None:
+    write_target(project, "board", precisions=("fp32",))
+    found = reasons(planned("board", wish(cnn)))
+    assert found["onnxruntime fp32"] is None
+    assert found["onnxruntime int8"] == "int8 is not native to onnxruntime there (fp32)"
+
+
+def test_static_int8_without_calibration_data_is_given_up(project: Path, cnn: Model) -> None:
+    write_target(project, "board")
+    found = reasons(planned("board", wish(cnn, calibrated=False)))
+    assert "--calib" in str(found["onnxruntime int8"])
+    assert found["onnxruntime fp32"] is None
+
+
+@pytest.mark.parametrize("task", ["sentence-embedding", "tensor"])
+def test_transformers_get_dynamic_int8_instead_of_static(project: Path, bert: Model, task: Task) -> None:
+    write_target(project, "board", precisions=PRECISIONS)
+    found = reasons(planned("board", wish(bert, task)))
+    assert found["onnxruntime int8-dynamic"] is None
+    assert "attention mask" in str(found["onnxruntime int8"])
+
+
+@pytest.mark.parametrize("task", ["image-classification", "tensor"])
+def test_convolutions_get_static_int8_instead_of_onnxruntimes_dynamic(
+    project: Path, cnn: Model, task: Task
+) -> None:
+    write_target(project, "board", precisions=PRECISIONS)
+    found = reasons(planned("board", wish(cnn, task)))
+    assert found["onnxruntime int8"] is None
+    assert found["onnxruntime int8-dynamic"] == "this variant is for transformers on text only"
+
+
+def test_a_static_variant_made_for_text_is_planned(project: Path, bert: Model) -> None:
+    write_converter(project, "smart", FP32, INT8 + 'tasks = "text"\n')
+    write_target(project, "board")
+    assert reasons(planned("board", wish(bert, "sentence-embedding")))["smart int8"] is None
+
+
+def test_a_missing_environment_names_the_next_step(project: Path, cnn: Model) -> None:
+    write_converter(project, "vendor", FP32, imports="no_such_vendor_sdk")
+    write_target(project, "board")
+    reason = reasons(planned("board", wish(cnn)))["vendor fp32"]
+    assert "no_such_vendor_sdk" in str(reason)
+    assert "Try:" in str(reason)
+
+
+def test_refused_operators_are_named(project: Path, cnn: Model) -> None:
+    write_converter(project, "narrow", FP32, supported='["Conv", "Relu"]')
+    write_target(project, "board")
+    reason = str(reasons(planned("board", wish(cnn)))["narrow fp32"])
+    assert "converter 'narrow' refuses Clip 'relu6'" in reason
+    assert "edgekit inspect MODEL -t board" in reason
+
+
+def test_an_already_quantized_model_is_only_repacked(project: Path, tmp_path: Path) -> None:
+    proto = tiny_cnn()
+    proto.graph.node.insert(0, onnx.helper.make_node("DequantizeLinear", ["q", "s", "z"], ["x"], "dq"))
+    proto.graph.node.insert(0, onnx.helper.make_node("QuantizeLinear", ["in", "s", "z"], ["q"], "q"))
+    proto.graph.initializer.extend(
+        [
+            onnx.helper.make_tensor("s", onnx.TensorProto.FLOAT, (), [0.02]),
+            onnx.helper.make_tensor("z", onnx.TensorProto.UINT8, (), [128]),
+        ]
+    )
+    proto.graph.input[0].name = "in"
+    model = saved(proto, tmp_path / "quantized.onnx")
+    assert model.quantized
+    write_target(project, "board")
+    found = reasons(planned("board", wish(model)))
+    assert found["onnxruntime fp32"] is None
+    assert "already quantized" in str(found["onnxruntime int8"])
+
+
+def test_fp32_is_planned_beside_what_was_asked_for(project: Path, cnn: Model) -> None:
+    write_target(project, "board", precisions=PRECISIONS)
+    wanted = Wish(model=cnn, task="image-classification", calibrated=True, precisions=("int8",))
+    assert [item.precision for item in planned("board", wanted)] == ["fp32", "int8"]
+
+
+@pytest.mark.parametrize("target", sorted(load_catalog().targets))
+def test_every_bundled_target_has_candidates_or_reasons(target: str, cnn: Model) -> None:
+    found = planned(target, wish(cnn))
+    assert found
+    assert all(item.chain or item.reason for item in found)
+    precisions = [PRECISIONS.index(item.precision) for item in found if item.precision]
+    assert precisions[0] == 0
