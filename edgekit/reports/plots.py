@@ -128,17 +128,34 @@ def candidates_plane(points: Sequence[Point], quality: str) -> go.Figure:
         if chosen:
             figure.add_scatter(
                 x=[point.ratio for point in chosen], y=[100 * point.quality for point in chosen], name=name,
-                mode="markers+text", text=[point.label for point in chosen], textposition="top center",
-                marker={"color": color, "size": 13, "symbol": symbol}, textfont={"size": 11},
-                customdata=[point.reason for point in chosen],
-                hovertemplate="%{text}<br>%{x:.2f} × the source's latency<br>%{y:.2f} %<br>%{customdata}<extra></extra>",
+                mode="markers", marker={"color": color, "size": 13, "symbol": symbol},
+                customdata=[(point.label, point.reason) for point in chosen],
+                hovertemplate="%{customdata[0]}<br>%{x:.2f} × the source's latency<br>%{y:.2f} %"
+                "<br>%{customdata[1]}<extra></extra>",
             )  # fmt: skip
+    for point, (level, side) in _label_places(points).items():
+        figure.add_annotation(
+            x=point.ratio, y=100 * point.quality, text=point.label, showarrow=True, arrowhead=0, arrowwidth=0.5,
+            arrowcolor="#9aa5b1", ax=0, ay=side * (18 + 15 * level), font={"size": 11},
+        )  # fmt: skip
     figure.add_vline(x=1.0, line={"color": "#9aa5b1", "dash": "dot", "width": 1})
     figure.update_xaxes(title="latency, as a ratio to the source model (left is faster)", rangemode="tozero")
     lowest, highest = min(p.quality for p in points), max(p.quality for p in points)
-    margin = max(0.5, 100 * (highest - lowest) * 0.2)
-    figure.update_yaxes(title=f"{quality}, %", range=[100 * lowest - margin, 100 * highest + margin])
+    margin = max(0.5, 100 * (highest - lowest) * 0.4)
+    figure.update_yaxes(
+        title=f"{quality}, %", range=[100 * lowest - margin, min(100 * highest + margin, 101.0)]
+    )
     return _styled(figure, height=360, legend=True)
+
+
+def _label_places(points: Sequence[Point]) -> dict[Point, tuple[int, int]]:
+    """How far from its mark each label stands, and on which side (-1 above, 1 below): neighbours step aside."""
+    span = max((point.ratio for point in points), default=1.0)
+    places: dict[Point, tuple[int, int]] = {}
+    for index, point in enumerate(ordered := sorted(points, key=lambda point: point.ratio)):
+        near = sum(1 for other in ordered[:index] if point.ratio - other.ratio < 0.2 * span)
+        places[point] = (near // 2, -1 if near % 2 == 0 else 1)
+    return places
 
 
 class Judged(Protocol):
