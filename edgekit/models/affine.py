@@ -70,7 +70,7 @@ def _linear_before(node: onnx.NodeProto, makers: dict[str, Linear], used: Counte
 
 def _affine(node: onnx.NodeProto, before: Linear, constants: dict[str, onnx.TensorProto]) -> Affine | None:
     if node.op_type == "BatchNormalization":
-        return _batch_norm(node, constants)
+        return _batch_norm(node, before.channels, constants)
     other = next(name for name in node.input if name != before.node.output[0])
     if other not in constants:
         return None
@@ -89,15 +89,14 @@ def _affine(node: onnx.NodeProto, before: Linear, constants: dict[str, onnx.Tens
             return Affine(1 / value, zeros) if np.all(value) else None
 
 
-def _batch_norm(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> Affine | None:
+def _batch_norm(node: onnx.NodeProto, channels: int, constants: dict[str, onnx.TensorProto]) -> Affine | None:
     given = {attribute.name: attribute for attribute in node.attribute}
     trains = any(node.output[1:]) or ("training_mode" in given and given["training_mode"].i)
     per_activation = "spatial" in given and not given["spatial"].i
-    if trains or per_activation or not all(name in constants for name in node.input[1:5]):
+    stored = [constants[name] for name in node.input[1:5] if name in constants]
+    if trains or per_activation or [tuple(tensor.dims) for tensor in stored] != [(channels,)] * 4:
         return None
-    scale, bias, mean, variance = (
-        numpy_helper.to_array(constants[name]).astype(np.float64) for name in node.input[1:5]
-    )
+    scale, bias, mean, variance = (numpy_helper.to_array(tensor).astype(np.float64) for tensor in stored)
     epsilon = given["epsilon"].f if "epsilon" in given else 1e-5
     factor = scale / np.sqrt(variance + epsilon)
     return Affine(factor, bias - mean * factor)

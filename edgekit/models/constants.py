@@ -22,12 +22,19 @@ from edgekit.models.dtypes import ONNX_DTYPES, packed_bytes
 from edgekit.models.editing import prune, set_nodes, use_counts
 from edgekit.models.inference import infer
 from edgekit.models.native import run_step
-from edgekit.models.shapes import shape_of
+from edgekit.models.shapes import dtype_of, shape_of
 from edgekit.models.walk import DEFAULT_DOMAINS, subgraphs
 
 LARGE_BYTES = 1 << 20
 _KEPT = {"DequantizeLinear", "QuantizeLinear", "DynamicQuantizeLinear", "Dropout", "Bernoulli", "Multinomial"}
 _KEPT |= {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+_NUMPY = {
+    "bool",
+    "float16",
+    "float32",
+    "float64",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
 _PACKED = {"int8", "uint8", "int4", "uint4", "int2", "uint2"}
 _PLAIN_VALUES = {
     "value_float": np.float32,
@@ -38,10 +45,13 @@ _PLAIN_VALUES = {
 
 
 def lift_constants(graph: onnx.GraphProto) -> None:
-    """Rule 1, for the nodes of ``graph`` itself."""
+    """Rule 1, for ``graph`` and the graphs inside it."""
     lifted = [_constant_value(node) if node.op_type == "Constant" else None for node in graph.node]
     graph.initializer.extend(tensor for tensor in lifted if tensor is not None)
     set_nodes(graph, [node for node, tensor in zip(graph.node, lifted, strict=True) if tensor is None])
+    for node in graph.node:
+        for inner in subgraphs(node):
+            lift_constants(inner)
 
 
 def _constant_value(node: onnx.NodeProto) -> onnx.TensorProto | None:
@@ -124,6 +134,7 @@ def _foldable(graph: onnx.GraphProto) -> list[bool]:
     shapes, bits = known_shapes(graph), tensor_bits(graph)
     sizes = {name: packed_bytes(shapes[name], bits[name]) for name in shapes.keys() & bits.keys()}
     dtypes = {tensor.name: ONNX_DTYPES[tensor.data_type][0] for tensor in graph.initializer}
+    dtypes |= {value.name: dtype_of(value) for value in (*graph.value_info, *graph.output)}
     constant = {tensor.name for tensor in graph.initializer}
     answers = []
     for node in graph.node:
@@ -131,7 +142,8 @@ def _foldable(graph: onnx.GraphProto) -> list[bool]:
         unpacks = any(dtypes.get(name) in _PACKED and len(shapes.get(name, ())) > 1 for name in inputs)
         made = sum(sizes.get(name, 0) for name in node.output)
         too_large = made > max(LARGE_BYTES, sum(sizes.get(name, 0) for name in inputs))
-        folds = constant.issuperset(inputs) and _is_pure(node) and not unpacks and not too_large
+        plain = all(dtypes.get(name) in _NUMPY for name in node.output if name)
+        folds = constant.issuperset(inputs) and _is_pure(node) and plain and not unpacks and not too_large
         if folds:
             constant.update(node.output)
         answers.append(folds)

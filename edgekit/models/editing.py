@@ -28,6 +28,8 @@ def use_counts(graph: onnx.GraphProto) -> Counter[str]:
 
 def rename_uses(nodes: Iterable[onnx.NodeProto], names: dict[str, str]) -> None:
     """Let ``nodes``, and the graphs inside them, use ``names[old]`` wherever they use ``old``."""
+    if not names:
+        return
     for node in nodes:
         for index, name in enumerate(node.input):
             if name in names:

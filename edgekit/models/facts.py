@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from edgekit.models.messages import one_line_errors
 from edgekit.models.model import Model, Shape
 
 
@@ -45,6 +46,7 @@ class GraphFacts:
     """What could not be counted, and why."""
 
 
+@one_line_errors
 def graph_facts(model: Model) -> GraphFacts:
     """Facts of ``model`` at the input shapes it was loaded with; ModelError where its constants are unsound."""
     if model.tflite is not None:

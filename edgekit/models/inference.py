@@ -9,6 +9,7 @@ from edgekit.models.model import ANY_RANK, Shape
 from edgekit.models.native import run_steps
 from edgekit.models.shapes import shape_of, write_shape
 from edgekit.models.standins import with_standins
+from edgekit.models.structure import operator_problem, unknown_operators
 from edgekit.models.tensors import shape_problem
 from edgekit.models.walk import DEFAULT_DOMAINS, all_nodes
 
@@ -60,15 +61,31 @@ def infer(where: str, model: onnx.ModelProto) -> None:
 
 
 def _checks(light: onnx.ModelProto) -> list[tuple[str, bytes]]:
-    data = light.SerializeToString()
-    shaped = onnx.ModelProto()
-    shaped.CopyFrom(light)
-    for value in shaped.graph.output:
-        value.type.tensor_type.shape.SetInParent()  # the checker insists on a shape and looks no further
-    checks = [("check", shaped.SerializeToString())]
-    if all(node.domain in DEFAULT_DOMAINS for node in all_nodes(light.graph.node)):
-        checks.append(("infer-strictly", data))
+    """What the checker can judge; and strict inference where every operator is one of ONNX's own."""
+    checks = [("check", _checkable(light).SerializeToString())]
+    plain = all(node.domain in DEFAULT_DOMAINS for node in all_nodes(light.graph.node))
+    if plain and not unknown_operators(light):
+        checks.append(("infer-strictly", light.SerializeToString()))
     return checks
+
+
+def _checkable(light: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy without the operators that ONNX does not have: what they make becomes an input."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(light)
+    versions = {entry.domain: entry.version for entry in light.opset_import}
+    known = []
+    for node in light.graph.node:
+        if any(operator_problem(inner, versions) for inner in all_nodes([node])):
+            made = (onnx.helper.make_tensor_value_info(name, 1, []) for name in node.output if name)
+            copy.graph.input.extend(made)
+        else:
+            known.append(node)
+    del copy.graph.node[:]
+    copy.graph.node.extend(known)
+    for value in (*copy.graph.input, *copy.graph.output):
+        value.type.tensor_type.shape.SetInParent()  # the checker insists on a shape and looks no further
+    return copy
 
 
 def _take_shapes(where: str, model: onnx.ModelProto, inferred: bytes) -> None:

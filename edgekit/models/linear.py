@@ -81,36 +81,33 @@ def linear_of(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> L
         return None
     if not all(name in constants and constants[name].data_type in _FLOATS for name in parameters):
         return None
-    given = {attribute.name: attribute for attribute in node.attribute}
     shape = tuple(constants[node.input[1]].dims)
-    bias = tuple(constants[node.input[2]].dims) if len(parameters) > 1 else ()
-    if node.op_type == "Conv":
-        return Linear(node, shape[0], len(shape), shape, (-1, *_ones(shape[1:])))
-    if node.op_type == "ConvTranspose":
-        groups = given["group"].i if "group" in given else 1
-        view = (groups, shape[0] // groups, *shape[1:])
-        return Linear(node, shape[1] * groups, len(shape), view, (groups, 1, -1, *_ones(shape[2:])))
-    return _gemm(node, shape, bias, given)
+    linear = _gemm(node, shape) if node.op_type == "Gemm" else _convolution(node, shape)
+    if linear is None or len(parameters) < 2:
+        return linear
+    bias = tuple(constants[node.input[2]].dims)
+    fits = math.prod(bias) in (1, linear.channels) and bias[:-1] in ((), (1,))
+    return linear if fits else None
 
 
-def _gemm(
-    node: onnx.NodeProto,
-    shape: tuple[int, ...],
-    bias: tuple[int, ...],
-    given: dict[str, onnx.AttributeProto],
-) -> Linear | None:
-    """Only plain ones: factors of 1, and a bias of one number a channel or one for all."""
-    factors = [given[name].f for name in ("alpha", "beta") if name in given]
-    transposed = "transB" in given and bool(given["transB"].i)
-    channels = shape[0 if transposed else 1]
-    if (
-        any(factor != 1 for factor in factors)
-        or math.prod(bias) not in (1, channels)
-        or bias[:-1] not in ((), (1,))
-    ):
+def _convolution(node: onnx.NodeProto, shape: tuple[int, ...]) -> Linear | None:
+    if len(shape) < 3:
         return None
-    return Linear(node, channels, 2, shape, (-1, 1) if transposed else (1, -1))
+    ones = (1,) * (len(shape) - 2)
+    if node.op_type == "Conv":
+        return Linear(node, shape[0], len(shape), shape, (-1, 1, *ones))
+    groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+    if groups < 1 or shape[0] % groups:
+        return None
+    view = (groups, shape[0] // groups, *shape[1:])
+    return Linear(node, shape[1] * groups, len(shape), view, (groups, 1, -1, *ones))
 
 
-def _ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (1,) * len(shape)
+def _gemm(node: onnx.NodeProto, shape: tuple[int, ...]) -> Linear | None:
+    """Only those whose factors are 1."""
+    given = {attribute.name: attribute for attribute in node.attribute}
+    factors = [given[name].f for name in ("alpha", "beta") if name in given]
+    if len(shape) != 2 or any(factor != 1 for factor in factors):
+        return None
+    transposed = "transB" in given and bool(given["transB"].i)
+    return Linear(node, shape[0 if transposed else 1], 2, shape, (-1, 1) if transposed else (1, -1))

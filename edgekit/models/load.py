@@ -9,6 +9,7 @@ from pathlib import Path
 from edgekit.errors import ModelError
 from edgekit.models.files import read_model_file
 from edgekit.models.licence import find_licence
+from edgekit.models.messages import one_line_errors
 from edgekit.models.model import Model
 from edgekit.models.onnx_reading import read_onnx
 from edgekit.models.quantized import onnx_quantization, tflite_quantization
@@ -17,6 +18,7 @@ from edgekit.models.structure import opset_of
 from edgekit.models.tflite import TFLITE_IDENTIFIER, read_tflite
 
 
+@one_line_errors
 def load_model(
     path: Path, shapes: Mapping[str, tuple[int, ...]] | None = None, *, allow_unknown_operators: bool = False
 ) -> Model:

@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import cast
 
 import onnx
 
-from edgekit.models.standins import attributes
+from edgekit.models.standins import integer
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 
 
-class UnknownShapeError(LookupError):
+class UnknownShapeError(Exception):
     """A shape that the count needs is not known; the text says of which tensor."""
 
 
 def node_macs(node: onnx.NodeProto, shapes: Shapes) -> int:
     """MACs of ``node``, 0 for operators that do not multiply matrices; UnknownShapeError."""
     count = _COUNTS.get(node.op_type)
-    return count(node, shapes) if count else 0
-
-
-def counts_macs(op: str) -> bool:
-    """Does the operator multiply matrices?"""
-    return op in _COUNTS
+    try:
+        return count(node, shapes) if count else 0
+    except (IndexError, ValueError, KeyError) as error:
+        # fewer sides or inputs than the operator has, in a graph that could not be checked as a whole
+        raise UnknownShapeError(node.name) from error
 
 
 def _shape(node: onnx.NodeProto, shapes: Shapes, index: int) -> Shape:
@@ -44,10 +42,6 @@ def _elements(node: onnx.NodeProto, shapes: Shapes) -> int:
     return math.prod(_shape(node, shapes, -1))
 
 
-def _integer(node: onnx.NodeProto, name: str, default: int) -> int:
-    return cast("int", attributes(node).get(name, default))
-
-
 def _conv(weight: int) -> Callable[[onnx.NodeProto, Shapes], int]:
     """Each output element takes one filter: input channels of its group times the kernel's size."""
     return lambda node, shapes: _elements(node, shapes) * math.prod(_shape(node, shapes, weight)[1:])
@@ -59,7 +53,7 @@ def _conv_transpose(node: onnx.NodeProto, shapes: Shapes) -> int:
 
 
 def _gemm(node: onnx.NodeProto, shapes: Shapes) -> int:
-    depth = _shape(node, shapes, 0)[0 if _integer(node, "transA", 0) else 1]
+    depth = _shape(node, shapes, 0)[0 if integer(node, "transA", 0) else 1]
     return _elements(node, shapes) * depth
 
 
@@ -69,12 +63,13 @@ def _matmul(node: onnx.NodeProto, shapes: Shapes) -> int:
 
 def _fused_matmul(node: onnx.NodeProto, shapes: Shapes) -> int:
     left = _shape(node, shapes, 0)
-    return _elements(node, shapes) * left[-2 if _integer(node, "transA", 0) and len(left) > 1 else -1]
+    return _elements(node, shapes) * left[-2 if integer(node, "transA", 0) and len(left) > 1 else -1]
 
 
 def _einsum(node: onnx.NodeProto, shapes: Shapes) -> int:
     """The product over all indices: what contracting the operands at once takes."""
-    equation = cast("bytes", attributes(node)["equation"]).decode().replace(" ", "")
+    given = next(attribute.s for attribute in node.attribute if attribute.name == "equation")
+    equation = given.decode().replace(" ", "")
     sides: dict[str, int] = {}
     for position, labels in enumerate(equation.partition("->")[0].split(",")):
         shape = _shape(node, shapes, position)
@@ -96,8 +91,8 @@ def _attention(node: onnx.NodeProto, shapes: Shapes) -> int:
     query, key, value = (_shape(node, shapes, index) for index in range(3))
     if len(query) == 4:
         return math.prod(query[:3]) * key[2] * (query[3] + value[3])
-    heads = _integer(node, "q_num_heads", 1)
-    groups = _integer(node, "kv_num_heads", heads)
+    heads = integer(node, "q_num_heads", 1)
+    groups = integer(node, "kv_num_heads", heads)
     return query[0] * query[1] * key[1] * (query[2] + value[2] // groups * heads)
 
 
@@ -111,6 +106,7 @@ _COUNTS: dict[str, Callable[[onnx.NodeProto, Shapes], int]] = {
     "Einsum": _einsum,
     "FusedConv": _conv(1),
     "FusedMatMul": _fused_matmul,
+    "FusedGemm": _gemm,
     "GRU": _recurrent,
     "Gemm": _gemm,
     "LSTM": _recurrent,

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from edgekit.errors import ModelError
+from edgekit.models.messages import in_our_words
 from edgekit.telemetry import SWITCHED_OFF
 
 _SCRIPT = Path(__file__).with_name("_native_steps.py")
@@ -32,9 +33,8 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """The first line of an error, at most 300 characters."""
-        lines = [line.strip() for line in self.content.decode(errors="replace").splitlines() if line.strip()]
-        return " ".join(lines)[:300] or "no reason given"
+        """Why there is no answer, on one line."""
+        return in_our_words(self.content.decode(errors="replace"))
 
 
 def run_steps(where: str, steps: Sequence[tuple[str, bytes]]) -> list[Answer]:

@@ -17,7 +17,7 @@ from edgekit.models.macs import UnknownShapeError, node_macs
 from edgekit.models.model import ANY_RANK, Model, Shape
 from edgekit.models.prepare import normal_form
 from edgekit.models.shapes import free_dimensions, graph_inputs, shape_of
-from edgekit.models.standins import attributes
+from edgekit.models.standins import integer
 from edgekit.models.walk import all_nodes, operator_key, subgraphs, uses
 
 _NO_PARAMETERS = {"int64", "bool", "string"}
@@ -111,21 +111,13 @@ def _parameters(node: onnx.NodeProto, scope: _Scope, counted: set[str]) -> int:
             and name not in counted
             and ONNX_DTYPES[tensor.data_type][0] not in _NO_PARAMETERS
         ):
-            total += _packed_weights(node) if _is_packed(node, name) else math.prod(tensor.dims)
+            packed = node.op_type == "MatMulNBits" and node.input[1] == name
+            total += integer(node, "K") * integer(node, "N") if packed else math.prod(tensor.dims)
             counted.add(name)
     for graph in subgraphs(node):
         inner = scope.inside(graph)
         total += sum(_parameters(child, inner, counted) for child in graph.node)
     return total
-
-
-def _is_packed(node: onnx.NodeProto, name: str) -> bool:
-    return node.op_type == "MatMulNBits" and node.input[1] == name
-
-
-def _packed_weights(node: onnx.NodeProto) -> int:
-    given = attributes(node)
-    return int(str(given.get("K", 0))) * int(str(given.get("N", 0)))
 
 
 def _weights_bytes(graph: onnx.GraphProto) -> int:
@@ -161,7 +153,7 @@ def _notes(model: Model, normal: onnx.ModelProto, uncounted: list[LayerFacts]) -
     yield from model.unknown_operators
     if uncounted and not free:
         names = ", ".join(f"'{layer.name}' ({layer.op})" for layer in uncounted[:3])
-        yield f"MACs unknown, since shapes are only known when it runs: {names}{' …' if len(uncounted) > 3 else ''}"
+        yield f"MACs unknown where shapes could not be inferred: {names}{' …' if len(uncounted) > 3 else ''}"
     loops = [node.name for node in normal.graph.node if node.op_type in ("Loop", "Scan")]
     if loops:
         yield f"MACs of one round each are counted for: {', '.join(loops)}"

@@ -9,7 +9,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from edgekit.errors import ModelError
-from edgekit.models.inference import check_and_infer, infer
+from edgekit.models.inference import check_and_infer
 from edgekit.models.native import run_step
 from edgekit.models.shapes import bind_shapes, graph_inputs
 from edgekit.models.structure import check_structure, unknown_operators
@@ -53,7 +53,7 @@ def read_onnx(
     _drop_listed_constants(model)
     if bind_shapes(where, model.graph, shapes):
         del model.graph.value_info[:]  # said of free dimensions, which are bound now
-    (infer if unknown else check_and_infer)(where, model)
+    check_and_infer(where, model)
     return model, files, unknown
 
 

@@ -11,11 +11,11 @@ from edgekit.errors import ModelError
 from edgekit.models.affine import fold_affine
 from edgekit.models.constants import fold_constants, lift_constants
 from edgekit.models.files import MAX_FILE_BYTES
+from edgekit.models.messages import one_line_errors
 from edgekit.models.model import Model
 from edgekit.models.opset import raise_opset
 from edgekit.models.shapes import free_dimensions
 from edgekit.models.tidy import name_nodes, tidy
-from edgekit.models.walk import all_graphs
 
 _NORMAL_FORMS: WeakKeyDictionary[Model, onnx.ModelProto] = WeakKeyDictionary()
 """Facts, refusals and the prepared file all need it; made once for each model that lives."""
@@ -36,6 +36,7 @@ def normal_form(model: Model) -> onnx.ModelProto:
     return _NORMAL_FORMS[model]
 
 
+@one_line_errors
 def prepare_onnx(model: Model, out: Path) -> Path:
     """Write the model's normal form to ``out`` and return it.
 
@@ -58,8 +59,7 @@ def prepare_onnx(model: Model, out: Path) -> Path:
 
 
 def _simplify(where: str, proto: onnx.ModelProto) -> None:
-    for graph in list(all_graphs(proto.graph)):
-        lift_constants(graph)
+    lift_constants(proto.graph)
     tidy(proto.graph)
     fold_constants(where, proto)
     fold_affine(proto.graph)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import onnx
 
 from edgekit.errors import ModelError
+from edgekit.models.standins import contrib_problem
 from edgekit.models.tensors import shape_problem, tensor_problem
 from edgekit.models.walk import (
     CONTRIB_DOMAIN,
@@ -49,6 +50,9 @@ def _structure_problems(model: onnx.ModelProto) -> Iterator[str]:
         if graph.sparse_initializer:
             yield "sparse initializers are not supported; store the weights densely"
         yield from _name_problems(graph)
+    for node in all_nodes(model.graph.node):
+        if problem := contrib_problem(node):
+            yield f"{label(node)} {problem}"
     for tensor in all_tensors(model):
         if problem := tensor_problem(tensor):
             yield f"constant '{tensor.name}': {problem}"
@@ -71,6 +75,9 @@ def _version_problems(model: onnx.ModelProto) -> Iterator[str]:
 
 
 def _name_problems(graph: onnx.GraphProto) -> Iterator[str]:
+    for node in graph.node:
+        if not all(map(str.isprintable, (node.name, node.op_type, node.domain, *node.output))):
+            yield f"{label(node)}: a name holds control characters"
     inputs = Counter(value.name for value in graph.input)
     constants = Counter(tensor.name for tensor in graph.initializer)
     made = Counter(name for node in graph.node for name in node.output if name)
@@ -179,6 +186,9 @@ def operator_problem(node: onnx.NodeProto, versions: dict[str, int]) -> str | No
         return f"the model does not import the domain '{node.domain}'"
     if onnx.defs.has(node.op_type, version, domain):
         return None
+    if onnx.defs.has(node.op_type, domain):
+        came = onnx.defs.get_schema(node.op_type, domain).since_version
+        return f"not in {domain or 'ONNX'} opset {version}; the operator is of opset {came}"
     names = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == domain}
     near = difflib.get_close_matches(node.op_type, names, n=1, cutoff=0.75)
     hint = f"; did you mean {near[0]}?" if near else ""

@@ -20,6 +20,16 @@ TFLITE_IDENTIFIER = b"TFL3"
 MAX_ITEMS = 2_000_000
 """Tensors, operators and their links; entries of a damaged file can all point to one long list."""
 _CUSTOM = schema.BuiltinOperator.CUSTOM
+_RANKS = {
+    "BATCH_MATMUL": (2, 2),
+    "CONV_2D": (4, 4),
+    "CONV_3D": (5, 5),
+    "DEPTHWISE_CONV_2D": (4, 4),
+    "FULLY_CONNECTED": (0, 2),
+    "TRANSPOSE_CONV": (0, 4, 4),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (3,),
+}
+"""Least number of sides of the inputs of matrix operators; 0 for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,8 @@ def _problems(graph: TfliteGraph) -> Iterator[str]:
         elif missing := [index for index in operator.inputs if index >= 0 and index not in known]:
             name = graph.tensors[missing[0]].name
             yield f"operator {operator.op} uses tensor '{name}', which nothing before it makes"
+        elif problem := _rank_problem(graph, operator):
+            yield f"operator {operator.op} that makes '{operator.name}' {problem}"
         elif made & set(operator.outputs):
             yield f"two operators make the tensor '{operator.name}'"
         made.update(operator.outputs)
@@ -203,6 +215,17 @@ def _problems(graph: TfliteGraph) -> Iterator[str]:
     for index in (*graph.input_indices, *graph.output_indices):
         if not 0 <= index < count or index not in known:
             yield f"an input or output of the graph is tensor {index}, which is absent or made by nothing"
+
+
+def _rank_problem(graph: TfliteGraph, operator: TfliteOperator) -> str | None:
+    """What a matrix operator lacks that its MACs are counted by; LiteRT itself refuses such files, too."""
+    ranks = _RANKS.get(operator.op, ()) if not operator.custom else ()
+    if len(operator.inputs) < len(ranks) or (ranks and not operator.outputs):
+        return f"has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs"
+    for rank, index in zip(ranks, operator.inputs, strict=False):
+        if rank and (index < 0 or len(graph.tensors[index].shape) < rank):
+            return f"needs an input of {rank} dimensions"
+    return None
 
 
 def _is_given(tensor: TfliteTensor) -> bool:

@@ -10,6 +10,8 @@ Rules
 
 from __future__ import annotations
 
+from itertools import chain, count
+
 import onnx
 
 from edgekit.models.editing import prune, rename_uses, set_nodes, use_counts
@@ -18,18 +20,24 @@ from edgekit.models.walk import DEFAULT_DOMAINS
 
 def tidy(graph: onnx.GraphProto) -> None:
     """Rules 1 and 2."""
-    kept: list[onnx.NodeProto] = []
     outputs = {value.name for value in graph.output}
     used = use_counts(graph)
-    nodes = list(graph.node)
-    for index, node in enumerate(nodes):
-        if not _does_nothing(node, used):
+    forward: dict[str, str] = {}  # result of a node that goes -> its input
+    back: dict[str, str] = {}  # what a node makes -> the graph's output it makes from now on
+    kept: list[onnx.NodeProto] = []
+    made: set[str] = set()
+    for node in graph.node:
+        rename_uses([node], forward)
+        source, result = (node.input[0], node.output[0]) if _does_nothing(node, used) else ("", "")
+        if result and result not in outputs:
+            forward[result] = source
+        elif result and source in made and source not in outputs and source not in back:
+            back[source] = result
+        else:
             kept.append(node)
-        elif node.output[0] not in outputs:
-            rename_uses(nodes[index + 1 :], {node.output[0]: node.input[0]})
-        elif not _rename_at_source(kept, node, outputs, nodes[index + 1 :]):
-            kept.append(node)
-    if len(kept) < len(nodes):
+            made.update(node.output)
+    _rename_tensors(kept, back)
+    if len(kept) < len(graph.node):
         set_nodes(graph, kept)
     prune(graph)
 
@@ -44,17 +52,13 @@ def _does_nothing(node: onnx.NodeProto, used: dict[str, int]) -> bool:
     return node.op_type == "Dropout" and not trains and not any(used.get(name) for name in node.output[1:])
 
 
-def _rename_at_source(
-    before: list[onnx.NodeProto], node: onnx.NodeProto, outputs: set[str], after: list[onnx.NodeProto]
-) -> bool:
-    """Let the maker of the node's input make the graph's output itself; False where it cannot."""
-    old, new = node.input[0], node.output[0]
-    maker = next((made for made in before if old in made.output), None)
-    if maker is None or old in outputs:
-        return False
-    maker.output[list(maker.output).index(old)] = new
-    rename_uses([*before, *after], {old: new})
-    return True
+def _rename_tensors(nodes: list[onnx.NodeProto], names: dict[str, str]) -> None:
+    if not names:
+        return
+    rename_uses(nodes, names)
+    for node in nodes:
+        for index, name in enumerate(node.output):
+            node.output[index] = names.get(name, name)
 
 
 def name_nodes(graph: onnx.GraphProto) -> None:
@@ -64,10 +68,7 @@ def name_nodes(graph: onnx.GraphProto) -> None:
     for node in graph.node:
         if not node.name or node.name in seen:
             base = f"{node.name or node.op_type}/{next(filter(None, node.output), 'none')}"
-            node.name = next(name for name in _numbered(base) if name not in taken)
+            numbered = chain([base], (f"{base}/{number}" for number in count(2)))
+            node.name = next(name for name in numbered if name not in taken)
             taken.add(node.name)
         seen.add(node.name)
-
-
-def _numbered(base: str) -> list[str]:
-    return [base, *(f"{base}/{number}" for number in range(2, 1000))]
