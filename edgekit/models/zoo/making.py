@@ -26,12 +26,15 @@ CHECKOUT = Path(__file__).parents[3]
 def recipe_sha256(model: ZooModel) -> str:
     """Hash of everything of ours that shapes the model's folder; another one means: make it again."""
     digest = hashlib.sha256(model.model_dump_json().encode())
-    if model.contract:
-        digest.update((FOLDER / "contracts" / model.contract).read_bytes())
+    ours = [FOLDER / "contracts" / model.contract] if model.contract else []
+    ours += sorted(
+        path for path in (FOLDER / "data").iterdir() if path.stem.rpartition("_")[0] == model.builder
+    )
+    ours += [CHECKOUT / model.local / name for name in ("contract.toml", "labels.txt")] if model.local else []
     for name in sorted(_modules(model.builder)):
         digest.update(_source(name).encode())
-    for path in sorted((FOLDER / "data").glob(f"{model.builder}*")):
-        digest.update(path.read_bytes())
+    for path in ours:
+        digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
 
 
