@@ -84,7 +84,7 @@ def _row(metric: Metric) -> list[str]:
         f"{metric.ratio:.3f}",
         f"{metric.ci_low:.3f}-{metric.ci_high:.3f}",
         metric.verdict,
-        f"{metric.resolvable:.1%}",
+        f"{metric.resolvable:.1%}" if metric.resolvable < 1 else "over 100%",
     ]
 
 

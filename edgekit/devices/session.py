@@ -39,8 +39,8 @@ class TimedRuns:
     """Inferences timed one after the other, and what the kernel counted meanwhile."""
 
     samples_ms: tuple[float, ...]
-    cpu_ms: float
-    """Processor time of all of them, over all threads."""
+    cpu_ms: tuple[float, ...]
+    """Processor time of each, over all threads."""
     others_ms: float
     """Processor time that everybody else on the device took meanwhile."""
     preemptions: int
@@ -106,7 +106,7 @@ class RunnerSession:
         reply = self.request({"op": "run", "runs": runs, "warmup": warmup})
         return TimedRuns(
             samples_ms=tuple(float(sample) for sample in reply["samples_ms"]),
-            cpu_ms=float(reply["cpu_ms"]),
+            cpu_ms=tuple(float(sample) for sample in reply["cpu_ms"]),
             others_ms=float(reply["others_ms"]),
             preemptions=int(reply["preemptions"]),
             waits=int(reply["waits"]),

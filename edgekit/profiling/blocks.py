@@ -21,6 +21,7 @@ class TimedBlock:
 
     block: LatencyBlock
     samples_ms: tuple[float, ...]
+    cpu_ms: tuple[float, ...]
 
 
 def time_block(session: RunnerSession, runs: int, *, process: int = 0) -> TimedBlock:
@@ -31,13 +32,13 @@ def time_block(session: RunnerSession, runs: int, *, process: int = 0) -> TimedB
         process=process,
         samples=runs,
         p50=median(timed.samples_ms),
-        cpu_ms=timed.cpu_ms / runs,
+        cpu_ms=median(timed.cpu_ms),
         others_cores=timed.others_ms / sum(timed.samples_ms),
         preemptions=timed.preemptions,
         waits=timed.waits,
         yardstick_ms=yardstick,
     )
-    return TimedBlock(block, timed.samples_ms)
+    return TimedBlock(block, timed.samples_ms, timed.cpu_ms)
 
 
 def warm_up(session: RunnerSession, *, runs: int = 10, block_ms: float = BLOCK_MS) -> int:
@@ -51,7 +52,7 @@ def undisturbed_ms(block: LatencyBlock, threads: int) -> float:
     On one thread an inference that never waits takes its processor time, which preemption does not lengthen. On
     more threads processor time also counts spinning, and the wall time is all there is.
     """
-    if is_computing(block, threads):
+    if block.preemptions and is_computing(block, threads):
         return min(block.p50, block.cpu_ms)
     return block.p50
 
@@ -75,6 +76,7 @@ def latency_record(timed: Sequence[TimedBlock], *, warmup_runs: int) -> LatencyR
         ci_high=max(high, p50),
         samples=len(raw),
         raw_ms=tuple(raw),
+        raw_cpu_ms=tuple(sample for block in timed for sample in block.cpu_ms),
         warmup_runs=warmup_runs,
         blocks=tuple(block.block for block in timed),
         warning=_warning(len(raw)),

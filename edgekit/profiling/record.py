@@ -19,7 +19,7 @@ class LatencyBlock(Strict):
     """How many of the raw times, in order, are this block's."""
     p50: float
     cpu_ms: float
-    """Processor time of one inference, mean of the block, over all threads."""
+    """Processor time of one inference, median of the block, over all threads."""
     others_cores: float = 0.0
     """Cores that everybody else kept busy meanwhile."""
     preemptions: int
@@ -43,6 +43,8 @@ class LatencyRecord(Strict):
     confidence: float = 0.95
     samples: int
     raw_ms: tuple[float, ...]
+    raw_cpu_ms: tuple[float, ...] = ()
+    """Processor time of each inference over all threads: on one thread, its time without what others took."""
     warmup_runs: int
     blocks: tuple[LatencyBlock, ...] = ()
     warning: str | None = None

@@ -2,8 +2,9 @@
 
 The machine was not the same then and now, even if it is one machine. Three things are told apart from the artifact:
 
-- neighbours: an inference that is preempted takes longer by the clock, not in processor time. On one thread the
-  latter is compared. On more threads the most that the neighbours can have cost widens the interval.
+- neighbours: an inference that is preempted takes longer by the clock, hardly in processor time. Where they were
+  busy, on one thread the latter is compared, of the inferences they disturbed least. On more threads the most that
+  they can have cost widens the interval.
 - the clock: a fixed piece of work, timed in both, widens the interval by what it differs.
 - everything else (memory layout, page cache, heat) shows between the processes of a measurement, and between
   measurements by ``RUN_TO_RUN``, which was found by measuring one bundle over and over on a busy machine.
@@ -12,13 +13,12 @@ The machine was not the same then and now, even if it is one machine. Three thin
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from edgekit.errors import EdgekitError
-from edgekit.profiling.blocks import is_computing, undisturbed_ms
+from edgekit.profiling.blocks import is_computing
 from edgekit.profiling.comparison import Comparison, Metric, MetricName
 from edgekit.profiling.record import LatencyBlock, LatencyRecord, Measurement
 from edgekit.profiling.statistics import difference_ci, percentile
@@ -31,10 +31,13 @@ RUN_TO_RUN: dict[MetricName, float] = {
     "memory": 0.005,
 }
 """Standard deviation, relative, between measurements of one bundle minutes apart, disturbance taken out."""
-CACHE_SHARE = 0.03
-"""Of the logarithm of the slow-down by neighbours: what their use of the caches adds to processor time."""
+CACHE_SHARE = 0.01
+"""Standard deviation between measurements, per logarithm of the slow-down by neighbours: they empty the caches, which
+adds to processor time. 16 measurements with 1.7 of 2 cores taken, wall time tripled, scattered by 0.5 and 1.3 %."""
 QUIET = 0.02
 """Where neighbours lengthen an inference by less than this share, tails count as they are."""
+LEAST_DISTURBED = 10
+"""Percentile of a process's inferences that stands for what one takes undisturbed."""
 _SAME_CLOCK = 0.005
 
 
@@ -62,8 +65,9 @@ def compare_measurements(a: Measurement, b: Measurement) -> Comparison:
 class _Process:
     """One process of a measurement."""
 
-    samples_ms: Sequence[float]
-    blocks: Sequence[LatencyBlock]
+    samples_ms: list[float]
+    cpu_ms: list[float]
+    blocks: list[LatencyBlock]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +80,16 @@ class _Timed:
 
     @classmethod
     def of(cls, measurement: Measurement, latency: LatencyRecord) -> _Timed:
-        samples: dict[int, list[float]] = defaultdict(list)
-        blocks: dict[int, list[LatencyBlock]] = defaultdict(list)
+        found: dict[int, _Process] = {}
         position = 0
         for block in latency.blocks:
-            samples[block.process] += latency.raw_ms[position : position + block.samples]
-            blocks[block.process].append(block)
+            process = found.setdefault(block.process, _Process([], [], []))
+            process.samples_ms.extend(latency.raw_ms[position : position + block.samples])
+            process.cpu_ms.extend(latency.raw_cpu_ms[position : position + block.samples])
+            process.blocks.append(block)
             position += block.samples
         # a record of another tool: its times count as one process
-        processes = [_Process(samples[key], blocks[key]) for key in samples] or [_Process(latency.raw_ms, ())]
+        processes = list(found.values()) or [_Process(list(latency.raw_ms), [], [])]
         context = measurement.context
         return cls(processes=processes, threads=context.threads, cores=context.cores)
 
@@ -106,11 +111,8 @@ class _Timed:
         return median(block.yardstick_ms for block in self.blocks) if self.blocks else None
 
     def undisturbed(self) -> list[float]:
-        """p50 of each process without the neighbours, where processor time tells."""
-        return [
-            median(undisturbed_ms(block, self.threads) for block in process.blocks)
-            for process in self.processes
-        ]
+        """Of each process what its least disturbed inferences took, where processor time tells: noise only adds."""
+        return [percentile(process.cpu_ms, LEAST_DISTURBED) for process in self.processes]
 
     def percentiles(self, share: float) -> list[float]:
         """By the clock, of each process."""
@@ -135,13 +137,19 @@ def _latency(a: _Timed, b: _Timed) -> list[Metric]:
 
 def _p50(a: _Timed, b: _Timed) -> Metric:
     clock = _clock_difference(a, b)
-    if a.computing and b.computing:
-        # preemption is out of processor time, but neighbours also empty the caches
-        cache = CACHE_SHARE * max(a.worst_disturbance(), b.worst_disturbance())
-        basis = "processor time of one thread"
-        return _metric("p50", a.undisturbed(), b.undisturbed(), basis, clock + cache, clock + cache)
-    lower, higher = clock + b.worst_disturbance(), clock + a.worst_disturbance()
+    disturbance = max(a.worst_disturbance(), b.worst_disturbance())
+    if disturbance > math.log1p(QUIET) and a.computing and b.computing:
+        floor = math.hypot(RUN_TO_RUN["p50"], CACHE_SHARE * disturbance)
+        basis = "processor time of the least disturbed tenth"
+        return _metric("p50", a.undisturbed(), b.undisturbed(), basis, clock, clock, floor)
+    lower, higher = clock + _unknown(b), clock + _unknown(a)
     return _metric("p50", a.percentiles(50), b.percentiles(50), "wall time", lower, higher)
+
+
+def _unknown(timed: _Timed) -> float:
+    """What neighbours may have added to wall times; too little to matter counts as nothing."""
+    disturbance = timed.worst_disturbance()
+    return disturbance if disturbance > math.log1p(QUIET) else 0.0
 
 
 def _tail(name: MetricName, share: float, a: _Timed, b: _Timed) -> Metric:
@@ -152,10 +160,11 @@ def _tail(name: MetricName, share: float, a: _Timed, b: _Timed) -> Metric:
 
 
 def _tail_disturbance(timed: _Timed, share: float) -> float:
-    if timed.worst_disturbance() < math.log1p(QUIET):
+    unknown = _unknown(timed)
+    if not unknown:
         return 0.0
     undisturbed = median(timed.undisturbed()) if timed.computing else timed.wall_ms
-    return timed.worst_disturbance() + math.log(max(1.0, median(timed.percentiles(share)) / undisturbed))
+    return unknown + math.log(max(1.0, median(timed.percentiles(share)) / undisturbed))
 
 
 def _clock_difference(a: _Timed, b: _Timed) -> float:
@@ -186,10 +195,16 @@ def _memory(a: Measurement, b: Measurement) -> Metric:
 
 
 def _metric(
-    name: MetricName, a: Sequence[float], b: Sequence[float], basis: str, lower: float, higher: float
+    name: MetricName,
+    a: Sequence[float],
+    b: Sequence[float],
+    basis: str,
+    lower: float,
+    higher: float,
+    floor: float | None = None,
 ) -> Metric:
     """``lower`` and ``higher`` widen the interval downwards and upwards, as logarithms."""
-    ratio, low, high = difference_ci(a, b, RUN_TO_RUN[name])
+    ratio, low, high = difference_ci(a, b, floor or RUN_TO_RUN[name])
     return Metric(
         name=name,
         unit="bytes" if name == "memory" else "ms",
