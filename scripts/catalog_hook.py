@@ -21,7 +21,11 @@ class CatalogHook(BuildHookInterface[Any]):
             return
         root = Path(self.root)
         for folder, suffixes in CATALOG.items():
-            files = [path for path in sorted((root / folder).rglob("*")) if path.is_file() and path.suffix in suffixes]
+            files = [
+                path
+                for path in sorted((root / folder).rglob("*"))
+                if path.is_file() and path.suffix in suffixes
+            ]
             if not files:
                 raise RuntimeError(f"{folder}/ holds no catalog file; the wheel would be useless")
             for path in files:

@@ -38,7 +38,9 @@ def main() -> None:
     bundles = sorted(out.glob("*-host.edgekit"))
     run("profile", *bundles, "--on", "local", "--duration", "4", "-o", out / "measurements.json")
     run("report", *sorted(out.glob("*.edgekit")), out / "measurements.json", "-o", out / "report.html")
-    print(f"\nModels fetched in {fetched - started:.0f} s, everything else took {time.monotonic() - fetched:.0f} s.")
+    print(
+        f"\nModels fetched in {fetched - started:.0f} s, everything else took {time.monotonic() - fetched:.0f} s."
+    )
     print(f"Open {(out / 'report.html').resolve()}")
 
 
