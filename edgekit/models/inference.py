@@ -11,7 +11,7 @@ from edgekit.models.shapes import shape_of, write_shape
 from edgekit.models.standins import with_standins
 from edgekit.models.structure import operator_problem, unknown_operators
 from edgekit.models.tensors import shape_problem
-from edgekit.models.walk import DEFAULT_DOMAINS, all_nodes
+from edgekit.models.walk import DEFAULT_DOMAINS, all_graphs, all_nodes, subgraphs
 
 _SMALL_BYTES = 2048
 """Constants up to this size may be shapes, axes and pads, whose values inference follows."""
@@ -90,16 +90,28 @@ def _checkable(light: onnx.ModelProto) -> onnx.ModelProto:
 
 def _take_shapes(where: str, model: onnx.ModelProto, inferred: bytes) -> None:
     answer = onnx.ModelProto.FromString(inferred)
-    for value in (*answer.graph.value_info, *answer.graph.output):
-        sides = [side for side in shape_of(value) if isinstance(side, int)]
-        if problem := shape_problem(sides):
-            raise ModelError(f"{where}: tensor '{value.name}': {problem}")
-    del model.graph.value_info[:]
-    model.graph.value_info.extend(answer.graph.value_info)
-    for own, found in zip(model.graph.output, answer.graph.output, strict=True):
-        shape = _merged(shape_of(own), shape_of(found))
-        own.CopyFrom(found)
-        write_shape(own, shape)
+    for graph in all_graphs(answer.graph):
+        for value in (*graph.value_info, *graph.output):
+            sides = [side for side in shape_of(value) if isinstance(side, int)]
+            if problem := shape_problem(sides):
+                raise ModelError(f"{where}: tensor '{value.name}': {problem}")
+    _take_graph(model.graph, answer.graph)
+
+
+def _take_graph(own: onnx.GraphProto, inferred: onnx.GraphProto) -> None:
+    """Shapes of ``inferred`` into ``own``, and those of the graphs inside it."""
+    del own.value_info[:]
+    own.value_info.extend(inferred.value_info)
+    for value, found in zip(own.output, inferred.output, strict=True):
+        shape = _merged(shape_of(value), shape_of(found))
+        value.CopyFrom(found)
+        write_shape(value, shape)
+    # stand-ins change the order of nodes, but not what makes a tensor
+    makers = {node.output[0]: node for node in inferred.node if node.output}
+    for node in own.node:
+        if node.output and node.output[0] in makers:
+            for inner, found_inner in zip(subgraphs(node), subgraphs(makers[node.output[0]]), strict=True):
+                _take_graph(inner, found_inner)
 
 
 def _merged(stated: Shape, inferred: Shape) -> Shape:

@@ -56,6 +56,9 @@ def _structure_problems(model: onnx.ModelProto) -> Iterator[str]:
     for tensor in all_tensors(model):
         if problem := tensor_problem(tensor):
             yield f"constant '{tensor.name}': {problem}"
+    for value in (*model.graph.input, *model.graph.output):
+        if value.type.WhichOneof("value") not in (None, "tensor_type"):
+            yield f"'{value.name}' is no tensor but a sequence, map or the like; only tensors are handled"
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
         yield from _value_problems(value)
 
