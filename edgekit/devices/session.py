@@ -143,9 +143,11 @@ class RunnerSession:
 
     def request(self, request: Mapping[str, object], timeout_s: float = REQUEST_TIMEOUT_S) -> dict[str, Any]:
         """Send one request of the protocol and wait for its reply."""
+        if self._closed:
+            raise DeviceError(f"{self._where}: the session is closed; start another one")
         try:
             self._process.write_line(json.dumps(request))
-        except (BrokenPipeError, ValueError):  # ValueError: the pipe was closed on this side
+        except BrokenPipeError:
             self._died()
         return self._reply(timeout_s)
 

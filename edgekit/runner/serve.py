@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import select
 import sys
 import threading
 from collections.abc import Callable
@@ -13,9 +14,6 @@ from typing import Any, TextIO
 
 from .engine import Engine
 from .failure import RunnerError
-
-GRACE_S = 20.0
-"""How long requests that were sent before the other side went away may still take."""
 
 
 def serve(folder: Path, *, threads: int, reset_peaks: bool) -> int:
@@ -27,7 +25,7 @@ def serve(folder: Path, *, threads: int, reset_peaks: bool) -> int:
         _say(replies, {"ok": False, "error": one_line(error)})
         return 1
     _say(replies, {"event": "ready", "context": engine.context()})
-    for request in iter(_requests().get, None):
+    for request in iter(_requests(replies.fileno()).get, None):
         if request.get("op") == "quit":
             _say(replies, {"ok": True})
             break
@@ -76,14 +74,14 @@ def _say(replies: TextIO, line: dict[str, object]) -> None:
     replies.flush()
 
 
-def _requests() -> queue.Queue[Any]:
+def _requests(replies: int) -> queue.Queue[Any]:
     """Requests as they come, None at the end; read aside, so that a client's end is seen during a long run."""
     arrived: queue.Queue[Any] = queue.Queue()
-    threading.Thread(target=_read_into, args=(arrived,), daemon=True).start()
+    threading.Thread(target=_read_into, args=(arrived, replies), daemon=True).start()
     return arrived
 
 
-def _read_into(arrived: queue.Queue[Any]) -> None:
+def _read_into(arrived: queue.Queue[Any], replies: int) -> None:
     for line in sys.stdin:
         try:
             request = json.loads(line)
@@ -91,6 +89,8 @@ def _read_into(arrived: queue.Queue[Any]) -> None:
             request = {"op": line.strip()[:80]}
         arrived.put(request if isinstance(request, dict) else {"op": request})
     arrived.put(None)
-    # the client is gone: finish what it asked for, but do not keep its device busy for long
-    threading.Event().wait(GRACE_S)
+    # a shell closes the input and waits for the answers; who has closed both ends is gone, and so is the need to run
+    gone = select.poll()
+    gone.register(replies, 0)  # errors and hang-ups are always told
+    gone.poll()
     os._exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from edgekit.bundles.manifest import Artifact, Golden, Io, Manifest, SourceModel, Step, TensorEntry
 from edgekit.bundles.read import file_entries
 from edgekit.vocabulary import ArtifactFormat, RuntimeId
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+from tests.runner.tflite import dense_net
 
 Array = npt.NDArray[Any]
-INPUT = (1, 3, 32, 32)
 
 
 def conv_net(*, channels: int = 16, layers: int = 3, size: int = 32, classes: int = 10) -> onnx.ModelProto:
@@ -86,6 +83,59 @@ def openvino_bundle(folder: Path, model: onnx.ModelProto | None = None) -> Path:
     openvino.save_model(openvino.convert_model(source), folder / "model.xml", compress_to_fp16=False)
     feeds = {"image": image()}
     return seal(folder, "model.xml", "openvino-ir", "openvino", feeds, answer(model, feeds))
+
+
+def litert_bundle(folder: Path, *, int8: bool = False) -> Path:
+    """Dense layers as .tflite; ``int8``: with 8-bit input and output, where the source model has floats."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    folder.mkdir(parents=True)
+    (folder / "model.tflite").write_bytes(dense_net(int8=int8))
+    feeds = {"image": image(8)[:, 0, 0]}
+    # the float net is the source model of both
+    interpreter = Interpreter(model_content=dense_net(), num_threads=1)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], feeds["image"])
+    interpreter.invoke()
+    outputs = {"scores": interpreter.get_tensor(interpreter.get_output_details()[0]["index"])}
+    io = same_io(feeds, outputs)
+    if int8:
+        io = Io(
+            inputs=tuple(entry.model_copy(update={"dtype": "int8"}) for entry in io.inputs),
+            outputs=tuple(entry.model_copy(update={"dtype": "int8"}) for entry in io.outputs),
+        )
+    # a step of the 8-bit output is 0.05, of the input too: three of them through two layers
+    allowed = 0.15 if int8 else 1e-5
+    return seal(folder, "model.tflite", "tflite", "litert", feeds, outputs, io=io, max_relative_error=allowed)
+
+
+def nhwc_bundle(folder: Path) -> Path:
+    """The conv net with its input turned to NHWC in float16, as a converter may leave it."""
+    source = conv_net()
+    model = conv_net()
+    model.graph.input[0].CopyFrom(
+        helper.make_tensor_value_info("image_nhwc", TensorProto.FLOAT16, (1, 32, 32, 3))
+    )
+    model.graph.node.insert(0, helper.make_node("Cast", ["image_nhwc"], ["image_f32"], to=TensorProto.FLOAT))
+    model.graph.node.insert(1, helper.make_node("Transpose", ["image_f32"], ["image"], perm=[0, 3, 1, 2]))
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    feeds = {"image": image()}
+    io = Io(
+        inputs=(TensorEntry(name="image_nhwc", source="image", transpose=(0, 2, 3, 1), dtype="float16"),),
+        outputs=(TensorEntry(name="scores", source="scores", transpose=None, dtype="float32"),),
+    )
+    # half precision keeps 11 bits of the input
+    return seal(
+        folder,
+        "model.onnx",
+        "onnx",
+        "onnxruntime",
+        feeds,
+        answer(source, feeds),
+        io=io,
+        max_relative_error=2e-3,
+    )
 
 
 def seal(
