@@ -15,10 +15,12 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from edgekit.quantization.placement import QUANTIZED_OPERATORS, float_tail
+from edgekit.quantization.placement import QUANTIZED_OPERATORS, FloatNodes, float_nodes
 
 if TYPE_CHECKING:
-    from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap
+    from collections.abc import Mapping
+
+    from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap, ToolRun
 
 # before opset 13 a per-channel DequantizeLinear cannot be written; the tool would write one all the same
 OLDEST_OPSET = 13
@@ -45,34 +47,10 @@ def convert(request: ConversionRequest) -> ConversionReply:
     model = onnx.load(request["source"])
     check_opset(model)
     artifact = Path(request["out_dir"]) / "qdq.onnx"
-    options = request["options"]
-    tail = float_tail(model.graph)
-    activations = QuantType.QInt8 if options["int8_activations"] == "int8" else QuantType.QUInt8
-    # without VNNI, x86 sums pairs of products in 16 bits; weights of 7 bits cannot overflow them
-    weight_bits = int(options.get("int8_weight_bits", 8))
-    arguments: dict[str, str | int | float | bool | None] = {
-        "per_channel": True,
-        "weights": "int8",
-        "weight_bits": weight_bits,
-        "activations": str(options["int8_activations"]),
-        "ranges": str(options.get("ranges", "minmax")),
-    }
+    in_float = float_nodes(model.graph)
     samples = Samples(Path(request["calibration"] or ""))
-    quantize_static(
-        request["source"],
-        artifact,
-        samples,
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=sorted(QUANTIZED_OPERATORS),
-        per_channel=True,
-        activation_type=activations,
-        weight_type=QuantType.QInt8,
-        reduce_range=weight_bits == 7,
-        nodes_to_exclude=tail,
-        calibrate_method=CalibrationMethod.MinMax,
-        extra_options={"CalibMovingAverage": arguments["ranges"] == "mean-minmax"},
-    )
-    quantized = sum(node.op_type == "QuantizeLinear" for node in onnx.load(artifact).graph.node)
+    run = insert(Path(request["source"]), artifact, samples, in_float, request["options"])
+    nodes = onnx.load(artifact).graph.node
     return {
         "artifact": artifact.name,
         "files": [artifact.name],
@@ -80,14 +58,50 @@ def convert(request: ConversionRequest) -> ConversionReply:
             "inputs": [same(value) for value in inputs(model.graph)],
             "outputs": [same(value) for value in model.graph.output],
         },
-        "tools": [
-            {
-                "tool": "onnxruntime.quantization.quantize_static",
-                "version": ort.__version__,
-                "arguments": {**arguments, "samples": len(samples.files)},
-            }
+        "tools": [run],
+        "notes": [
+            f"{sum(node.op_type == 'QuantizeLinear' for node in nodes)} activations in int8; in float:"
+            f" {len(in_float.tail)} nodes behind the last weights, {len(in_float.attention)} around attention,"
+            f" {len(in_float.shifts)} sums with constants"
         ],
-        "notes": [f"{quantized} tensors quantized, {len(tail)} nodes after the last weights kept in float"],
+    }
+
+
+def insert(
+    source: Path,
+    artifact: Path,
+    samples: Samples,
+    in_float: FloatNodes,
+    options: Mapping[str, str | int | float | bool],
+) -> ToolRun:
+    """Run the model on all samples, note each tensor's smallest and largest value, and write the QDQ graph."""
+    activations = str(options["int8_activations"])
+    bits = int(options.get("int8_weight_bits", 8))
+    quantize_static(
+        source,
+        artifact,
+        samples,
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=sorted(QUANTIZED_OPERATORS),
+        nodes_to_exclude=list(in_float.all),
+        per_channel=True,
+        reduce_range=bits == 7,
+        activation_type=QuantType.QInt8 if activations == "int8" else QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax,
+        extra_options={"OpTypesToExcludeOutputQuantization": list(in_float.wide_outputs)},
+    )
+    return {
+        "tool": "onnxruntime.quantization.quantize_static",
+        "version": ort.__version__,
+        "arguments": {
+            "per_channel": True,
+            "ranges": "minmax",
+            "activations": activations,
+            "weight_bits": bits,
+            "samples": len(samples.files),
+            "nodes_in_float": len(in_float.all),
+        },
     }
 
 
