@@ -60,7 +60,8 @@ def quantize(model: Any, request: ConversionRequest) -> tuple[Any, ToolRun]:
     files = sorted(Path(request["calibration"] or "").glob("*.npz"))
     if not files:
         raise ValueError("NNCF needs calibration samples")
-    preset = nncf.QuantizationPreset(str(request["options"].get("preset", "mixed")))
+    asked = request["options"].get("preset")
+    preset = nncf.QuantizationPreset(str(asked)) if asked else None
     # Without it NNCF quantizes attention masks and LayerNorms too: cosine 0.1 for BERT, and no error.
     transformer = request["task"].startswith(("text-classification", "sentence"))
     quantized = nncf.quantize(
@@ -73,7 +74,7 @@ def quantize(model: Any, request: ConversionRequest) -> tuple[Any, ToolRun]:
         fast_bias_correction=True,
     )
     arguments: dict[str, str | int | float | bool | None] = {
-        "preset": preset.value,
+        "preset": preset.value if preset else None,
         "model_type": "transformer" if transformer else None,
         "subset_size": len(files),
     }
