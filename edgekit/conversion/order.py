@@ -13,7 +13,7 @@ from edgekit.contracts.fitting import input_shape
 from edgekit.conversion.plan import PRECISIONS, Wish
 from edgekit.conversion.samples import CALIBRATION, Evaluation, open_evaluation
 from edgekit.data import open_samples
-from edgekit.models import load_model
+from edgekit.models import graph_facts, load_model
 from edgekit.vocabulary import Precision
 
 if TYPE_CHECKING:
@@ -72,7 +72,13 @@ def take_in(order: Order) -> Intake:
     model = _fixed(order, model, contract)
     calib, evaluation_path = _data(order.calibration, order, "calib"), _data(order.evaluation, order, "eval")
     calibration = open_samples(calib, contract, order.samples or CALIBRATION) if calib else None
-    evaluation = open_evaluation(contract, evaluation=evaluation_path, calibration=calib, limit=order.samples)
+    evaluation = open_evaluation(
+        contract,
+        evaluation=evaluation_path,
+        calibration=calib,
+        limit=order.samples,
+        macs=graph_facts(model).macs,
+    )
     wish = Wish(
         model=model,
         task=contract.schema.task,

@@ -14,8 +14,10 @@ from edgekit.contracts.schema import ImageInput, TensorInput
 from edgekit.data import Sample, Samples, open_samples
 from edgekit.errors import DataError
 
-EVALUATION_LABELLED = 1000
-"""Enough for accuracy within 1.5 points at 95 %."""
+EVALUATION_LABELLED = (200, 1000)
+"""At least and at most; in between what ``EVALUATION_MACS`` allow."""
+EVALUATION_MACS = 2 * 10**11
+"""A few seconds a candidate. A count, not a time: the same samples are taken on every machine."""
 EVALUATION_UNLABELLED = 64
 """Their outputs are compared number by number and stay in memory."""
 CALIBRATION = 100
@@ -38,17 +40,31 @@ class Evaluation:
 
 
 def open_evaluation(
-    contract: LoadedContract, *, evaluation: Path | None, calibration: Path | None, limit: int | None
+    contract: LoadedContract,
+    *,
+    evaluation: Path | None,
+    calibration: Path | None,
+    limit: int | None,
+    macs: int | None,
 ) -> Evaluation:
-    """The samples of ``evaluation``, else those of ``calibration``, else random ones. Raises DataError."""
+    """The samples of ``evaluation``, else those of ``calibration``, else random ones. Raises DataError.
+
+    ``limit``: at most so many; None: what is reasonable for a model of ``macs``.
+    """
     path = evaluation or calibration
     if path is None:
         return _random_evaluation(contract, limit or RANDOM)
     samples = open_samples(path, contract)
-    samples = samples.subset(limit or (EVALUATION_LABELLED if samples.labelled else EVALUATION_UNLABELLED))
+    samples = samples.subset(limit or (labelled_count(macs) if samples.labelled else EVALUATION_UNLABELLED))
     kind = "labelled " if samples.labelled else ""
     note = "" if evaluation else ", the calibration data"
     return Evaluation(samples=samples, data=f"{samples.name}: {len(samples)} {kind}samples{note}")
+
+
+def labelled_count(macs: int | None) -> int:
+    """How many labelled samples a model of ``macs`` is scored on."""
+    low, high = EVALUATION_LABELLED
+    return max(low, min(high, EVALUATION_MACS // macs)) if macs else high
 
 
 def encode(sample: Sample, contract: LoadedContract) -> Encoded:

@@ -60,8 +60,7 @@ INT8 = 'precision = "int8"\nquantized_by = "edgekit"\nneeds_calibration = true\n
 FP32 = 'precision = "fp32"\n'
 NEVER_RUN = "def convert(request):\n    raise ValueError('not for use')\n"
 HERE = detect().arch
-ELSEWNEVER_RUN = "def convert(request):\n    raise ValueError('not for use')\n"
-HERE = "armv7l"
+ELSEWHERE = "armv7l"
 
 
 def write_target(

@@ -1,0 +1,274 @@
+"""The whole way of a small real model, with the real tools, to bundles that verify."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+
+from edgekit.bundles import read_bundle
+from edgekit.bundles.verify import verify_bundle
+from edgekit.catalog import Catalog, load_catalog
+from edgekit.conversion.convert import Conversion, Order, convert
+from edgekit.conversion.plan import PRECISIONS
+from edgekit.devices import LocalDevice
+from edgekit.errors import BundleError, ContractError, ConversionError, DataError, ModelError
+from tests.conversion.bad_workers import CRASHES, GOOD, SLOW, WRONG
+from tests.conversion.project import ELSEWHERE, FP32, INT8, write_converter, write_target
+from tests.conversion.stripes import write_classifier, write_images
+from tests.graphs import tiny_cnn
+
+ABSENT = Path("no-such")
+Change = Callable[[Order], Order]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The classifier, beside data that are not used by themselves."""
+    folder = tmp_path_factory.mktemp("stripes")
+    write_images(folder / "photos", 16, seed=5, labelled=False)
+    write_images(folder / "labelled", 40, seed=6, labelled=True)
+    return write_classifier(folder, width=16)
+
+
+@pytest.fixture
+def order(project: Path, model: Path) -> Order:
+    """For a board that runs here, with onnxruntime alone."""
+    write_target(project, "board")
+    return Order(
+        model=model,
+        targets=("board",),
+        out=project / "out",
+        calibration=model.parent / "photos",
+        evaluation=model.parent / "labelled",
+        threads=1,
+    )
+
+
+@pytest.fixture
+def quick(order: Order, project: Path) -> Order:
+    """For a board elsewhere, which needs no timing, and fp32 alone."""
+    write_target(project, "far", arch=ELSEWHERE)
+    return replace(order, targets=("far",), precisions=("fp32",))
+
+
+def reasons(found: Conversion) -> dict[str, str]:
+    return {
+        " ".join(filter(None, (item.converter, item.precision, item.variant))): item.reason
+        for item in (*found.dropped, *found.beaten)
+    }
+
+
+def only(*converters: str) -> Catalog:
+    """The catalog of the current folder with these converters alone."""
+    catalog = load_catalog()
+    return replace(catalog, converters={name: catalog.converter(name) for name in converters})
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_the_bundle_carries_its_evidence_and_verifies(order: Order) -> None:
+    found = convert(order)
+    (kept,) = found.bundles
+    assert kept.path == order.out / "stripes-board.edgekit"
+    manifest = read_bundle(kept.path).manifest
+    assert manifest.timing is not None
+    assert manifest.timing.ratio_ci_low <= 1
+    assert manifest.accuracy is not None
+    assert manifest.accuracy.samples == 40
+    assert manifest.fidelity is not None
+    assert manifest.fidelity.samples == 40
+    assert verify_bundle(read_bundle(kept.path), LocalDevice()).ok
+    assert [path.name for path in order.out.iterdir()] == [kept.path.name]
+
+
+def test_a_second_run_reuses_every_step(quick: Order) -> None:
+    wanted = replace(quick, precisions=PRECISIONS)
+    first, second = convert(wanted), convert(wanted)
+    assert first.made_steps > 0
+    assert (first.reused_steps, second.made_steps) == (0, 0)
+    assert second.reused_steps == first.made_steps
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    quick: Order, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made twice from nothing, for a board that cannot be timed here: times are all that may differ."""
+    for out in ("a", "b"):
+        monkeypatch.setenv("EDGEKIT_CACHE", str(project / f"cache-{out}"))
+        found = convert(replace(quick, precisions=PRECISIONS, out=project / out))
+        assert found.reused_steps == 0
+    assert found.bundles[0].manifest.artifact.precision == "int8"
+    assert files(project / "a") == files(project / "b")
+
+
+def test_a_board_that_is_not_here_gets_no_times(quick: Order) -> None:
+    (kept,) = convert(quick).bundles
+    assert kept.manifest.timing is None
+    assert any("not timed" in note for note in kept.manifest.notes)
+    assert any(f"not verified on {ELSEWHERE}" in note for note in kept.manifest.notes)
+    with pytest.raises(ConversionError, match="--latency cannot be checked for far"):
+        convert(replace(quick, latency_ms=10))
+
+
+def test_slow_wrong_and_crashing_candidates_are_dropped_with_their_reasons(
+    order: Order, project: Path
+) -> None:
+    """Each of these files loads, and each tool said it had succeeded (but the one that crashed)."""
+    for name, code in {"slow": SLOW, "wrong": WRONG, "crashes": CRASHES}.items():
+        write_converter(project, name, INT8, worker=code)
+    found = convert(order)
+    why = reasons(found)
+    assert "slow" in why["slow int8"] or "takes" in why["slow int8"]
+    assert "SQNR" in why["wrong int8"]
+    assert "crashed (SIGSEGV)" in why["crashes int8"]
+    assert found.bundles[0].manifest.converter == "onnxruntime"
+    named = {
+        item.converter for item in (*found.bundles[0].manifest.dropped, *found.bundles[0].manifest.candidates)
+    }
+    assert {"slow", "wrong", "crashes"} <= named
+
+
+def test_where_only_fp32_holds_it_comes_back_with_the_reason(order: Order, project: Path) -> None:
+    write_converter(project, "good", FP32, worker=GOOD)
+    write_converter(project, "slow", INT8, worker=SLOW)
+    write_converter(project, "wrong", INT8, worker=WRONG)
+    found = convert(replace(order, precisions=("int8",)), catalog=only("good", "slow", "wrong"))
+    assert found.bundles[0].manifest.artifact.precision == "fp32"
+    assert "slower than the source model" in reasons(found)["slow int8"]
+    assert "SQNR" in reasons(found)["wrong int8"]
+
+
+def test_where_nothing_holds_the_target_gets_none(order: Order, project: Path) -> None:
+    write_converter(project, "wrong", FP32, worker=WRONG)
+    found = convert(order, catalog=only("wrong"))
+    assert found.bundles == ()
+    ((target, why),) = found.without
+    assert target == "board"
+    assert "fp32 needs" in why
+    assert list(order.out.iterdir()) == []
+
+
+def test_without_data_random_inputs_are_used_and_int8_refused(quick: Order) -> None:
+    found = convert(replace(quick, precisions=PRECISIONS, calibration=None, evaluation=None))
+    assert "--calib" in reasons(found)["onnxruntime int8"]
+    manifest = found.bundles[0].manifest
+    assert manifest.artifact.precision == "fp32"
+    assert manifest.fidelity is not None
+    assert "random inputs" in manifest.fidelity.data
+    assert manifest.accuracy is None
+
+
+def test_calibration_data_serve_to_compare_and_that_is_said(quick: Order) -> None:
+    found = convert(replace(quick, evaluation=None))
+    assert found.bundles[0].manifest.fidelity is not None
+    assert found.bundles[0].manifest.fidelity.data == "photos: 16 samples, the calibration data"
+
+
+def test_data_beside_the_model_are_used_and_that_is_said(quick: Order, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model.parent / "photos", folder / "calib")
+    shutil.copytree(model.parent / "labelled", folder / "eval")
+    for name in ("stripes.onnx", "contract.toml", "labels.txt"):
+        shutil.copy(model.parent / name, folder)
+    beside = replace(quick, model=folder / "stripes.onnx", calibration=None, evaluation=None)
+    found = convert(replace(beside, precisions=PRECISIONS))
+    assert found.bundles[0].manifest.artifact.precision == "int8"
+    assert found.notes == (
+        "calibrated on 16 samples of calib/ beside the model",
+        "compared on eval: 40 labelled samples",
+    )
+
+
+def test_a_zip_takes_the_place_of_a_folder_and_back(quick: Order) -> None:
+    for zipped in (False, True, False):
+        (kept,) = convert(replace(quick, zipped=zipped)).bundles
+        assert kept.path.is_file() == zipped
+        assert [path.name for path in quick.out.iterdir()] == [kept.path.name]
+        if zipped:
+            assert verify_bundle(read_bundle(kept.path), LocalDevice()).ok
+
+
+def test_what_is_no_bundle_is_not_replaced_unless_forced(quick: Order) -> None:
+    place = quick.out / "stripes-far.edgekit"
+    place.mkdir(parents=True)
+    (place / "thesis.txt").write_text("ten years of work")
+    with pytest.raises(BundleError, match="stands in the way"):
+        convert(quick)
+    assert (place / "thesis.txt").exists()
+    convert(replace(quick, force=True))
+    assert not (place / "thesis.txt").exists()
+
+
+def test_free_sizes_are_taken_from_the_contract(quick: Order, model: Path, tmp_path: Path) -> None:
+    proto = onnx.load(model)
+    for place, side in enumerate(("N", "C", "H", "W")):
+        if side != "C":
+            proto.graph.input[0].type.tensor_type.shape.dim[place].dim_param = side
+    onnx.save(proto, tmp_path / "free.onnx")
+    free = replace(quick, model=tmp_path / "free.onnx", contract=model.parent / "contract.toml")
+    (kept,) = convert(free).bundles
+    assert kept.manifest.model.shapes == {"x": (1, 3, 64, 64)}
+
+
+def test_a_model_without_contract_is_compared_as_numbers(quick: Order, tmp_path: Path) -> None:
+    onnx.save(tiny_cnn(), tmp_path / "cnn.onnx")
+    plain = replace(quick, model=tmp_path / "cnn.onnx", calibration=None, evaluation=None)
+    (kept,) = convert(plain).bundles
+    assert kept.manifest.task == "tensor"
+    assert verify_bundle(read_bundle(kept.path), LocalDevice()).ok
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda order: replace(order, calibration=ABSENT), DataError, "no-such: no such file or folder"),
+        (lambda order: replace(order, evaluation=ABSENT), DataError, "no-such: no such file or folder"),
+        (lambda order: replace(order, model=ABSENT), ModelError, "no-such"),
+        (lambda order: replace(order, contract=ABSENT), ContractError, "no-such"),
+        (lambda order: replace(order, out=Path("/dev/null/out")), BundleError, "Choose another -o"),
+    ],
+    ids=["calibration", "evaluation", "model", "contract", "out"],
+)
+def test_what_is_not_there_is_named_before_anything_is_written(
+    order: Order, change: Change, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        convert(change(order))
+    assert not order.out.exists()
+
+
+@pytest.mark.parametrize("which", ["calibration", "evaluation"])
+def test_unreadable_images_are_named(order: Order, which: str, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "spoiled"
+    shutil.copytree(model.parent / "photos", folder)
+    (folder / "000.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"000\.png"):
+        convert(
+            replace(order, calibration=folder)
+            if which == "calibration"
+            else replace(order, evaluation=folder)
+        )
+    assert not order.out.exists()
+
+
+def test_a_contract_of_another_model_is_refused(order: Order, model: Path, tmp_path: Path) -> None:
+    text = (model.parent / "contract.toml").read_text()
+    (tmp_path / "contract.toml").write_text(text.replace('name = "x"', 'name = "image"'))
+    shutil.copy(model.parent / "labels.txt", tmp_path)
+    with pytest.raises(ContractError, match="the contract does not fit the model"):
+        convert(replace(order, contract=tmp_path / "contract.toml"))
+
+
+def test_a_target_for_which_nothing_can_be_built_says_why(order: Order, project: Path) -> None:
+    write_target(project, "npu", more='status = "waiting"\nwaits_for = "its compiler"')
+    with pytest.raises(ConversionError, match="nothing can be built for onnxruntime yet: its compiler"):
+        convert(replace(order, targets=("npu",)))
