@@ -30,7 +30,6 @@ STAGES = (
     Stage(5, 96, 48, True, 2),
     Stage(3, 144, 48, True, 1),
     Stage(3, 192, 64, True, 1),
-    Stage(3, 256, 64, True, 1),
 )
 STEM_CHANNELS = 16
 LAST_CHANNELS = 256
@@ -102,7 +101,7 @@ class GhostBottleneck(nn.Module):
 class GhostNet(nn.Module):
     """Normalized grey images [N, 1, 28, 28] -> logits [N, classes]."""
 
-    def __init__(self, classes: int = 10, dropout: float = 0.2) -> None:
+    def __init__(self, classes: int = 10, dropout: float = 0.1) -> None:
         super().__init__()
         blocks: list[nn.Module] = [*conv_norm(1, STEM_CHANNELS, 3), nn.ReLU(inplace=True)]
         channels = STEM_CHANNELS
