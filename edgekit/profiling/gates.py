@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edgekit.errors import GateFailedError
+from edgekit.errors import EdgekitError
 from edgekit.profiling.comparison import Comparison, Metric, MetricName
 
 METRICS: dict[str, MetricName] = {
@@ -54,19 +54,19 @@ class GateResult:
 
 
 def parse_gate(text: str) -> Gate:
-    """Read one condition; GateFailedError says what is wrong with it and how to write it."""
+    """Read one condition; EdgekitError says what is wrong with it and how to write it."""
     match = _FORM.match(text)
     if match is None:
-        raise GateFailedError(f"--fail-if '{text}': not a condition; {_HELP}")
+        raise EdgekitError(f"--fail-if '{text}': not a condition; {_HELP}")
     metric = METRICS.get(match["metric"])
     if metric is None:
         near = difflib.get_close_matches(match["metric"], METRICS, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        raise GateFailedError(
+        raise EdgekitError(
             f"--fail-if '{text}': no metric '{match['metric']}'; {hint}known: {', '.join(METRICS)}"
         )
     if bool(match["plus"]) != (match["unit"] == "%"):
-        raise GateFailedError(
+        raise EdgekitError(
             f"--fail-if '{text}': a rise is written with + and %, a limit with neither; {_HELP}"
         )
     limit = float(match["number"]) * _factor(text, metric, match["unit"])
@@ -74,7 +74,7 @@ def parse_gate(text: str) -> Gate:
 
 
 def check_gates(gates: list[Gate], comparison: Comparison) -> list[GateResult]:
-    """Each gate on the comparison. GateFailedError where a metric was not measured."""
+    """Each gate on the comparison. EdgekitError where a metric was not measured."""
     return [_check(gate, _measured(gate, comparison)) for gate in gates]
 
 
@@ -83,16 +83,14 @@ def _factor(text: str, metric: MetricName, unit: str | None) -> float:
         return 0.01
     fitting = [name for name in _UNITS if (name in _TIME_UNITS) == (metric != "memory")]
     if unit not in fitting:
-        raise GateFailedError(
-            f"--fail-if '{text}': {metric} needs one of the units {', '.join(fitting)}, or %"
-        )
+        raise EdgekitError(f"--fail-if '{text}': {metric} needs one of the units {', '.join(fitting)}, or %")
     return _UNITS[unit]
 
 
 def _measured(gate: Gate, comparison: Comparison) -> Metric:
     metric = comparison.metric(gate.metric)
     if metric is None:
-        raise GateFailedError(f"--fail-if '{gate.text}': {gate.metric} was not measured in both")
+        raise EdgekitError(f"--fail-if '{gate.text}': {gate.metric} was not measured in both")
     return metric
 
 
