@@ -8,7 +8,7 @@ from typing import Any
 from edgekit.contracts.schema import Contract
 from edgekit.errors import ContractError
 from edgekit.models.zoo.entries import FOLDER
-from edgekit.models.zoo.making import CHECKOUT
+from edgekit.models.zoo.making import local_folder
 from edgekit.models.zoo.schema import ZooModel
 from edgekit.models.zoo.store import is_fetched, model_folder
 from edgekit.strict import read_record
@@ -48,4 +48,4 @@ def contract_of(model: ZooModel) -> Contract:
 def _contract_file(model: ZooModel) -> Path:
     if model.contract:
         return FOLDER / "contracts" / model.contract
-    return (CHECKOUT / model.local if model.local else model_folder(model.id)) / "contract.toml"
+    return (local_folder(model) if model.local else model_folder(model.id)) / "contract.toml"

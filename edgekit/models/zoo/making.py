@@ -75,6 +75,17 @@ def make(model: ZooModel, packages: PackageFiles, base: Path | None, work: Path,
     return out
 
 
+def local_folder(model: ZooModel) -> Path:
+    """The checkout's folder of a model that this project trained; ModelError where this is no checkout."""
+    folder = CHECKOUT / str(model.local)
+    if not folder.is_dir():
+        raise ModelError(
+            f"model '{model.id}' comes with a checkout of edgekit ({model.local}/), which this installation is not; "
+            "clone the repository and name the .onnx file there"
+        )
+    return folder
+
+
 def _gather(
     model: ZooModel, packages: PackageFiles, base: Path | None, work: Path, advance: Advance
 ) -> dict[str, Path]:
@@ -86,12 +97,8 @@ def _gather(
     if model.base is not None and base is not None:
         files |= {key: base / name for key, name in model.base.members.items()}
     if model.local is not None:
-        files["folder"] = CHECKOUT / model.local
-        if not files["folder"].is_dir():
-            raise ModelError(
-                f"model '{model.id}' comes with a checkout of edgekit ({model.local}/), which this installation is not; "
-                "clone the repository and name the .onnx file there"
-            )
+        folder = local_folder(model)
+        files |= {f"licence_{path.stem}": path for path in folder.glob("LICENSE*")} | {"folder": folder}
     return files
 
 
