@@ -22,6 +22,7 @@ from pathlib import Path
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from torch.nn.functional import cross_entropy, pad
@@ -97,6 +98,18 @@ def export(model: GhostNet, path: Path) -> None:
     )
 
 
+def sign(path: Path) -> None:
+    """Write into the file where it comes from and what its licence is."""
+    model = onnx.load(path)
+    facts = {
+        "licence": "Apache-2.0",
+        "source": "edgekit, examples/ghostnet/train.py, trained on Fashion-MNIST (MIT, Zalando SE)",
+        "paper": "Han et al., GhostNet: More Features from Cheap Operations, arXiv 1911.11907",
+    }
+    onnx.helper.set_model_props(model, facts)
+    onnx.save(model, path)
+
+
 def check_export(model: GhostNet, path: Path, images: torch.Tensor, labels: torch.Tensor) -> float:
     """Accuracy of the ONNX file in onnxruntime; its logits must be those of torch within float32 rounding.
 
@@ -165,6 +178,7 @@ def main() -> None:
     model = fit(GhostNet(len(fashion.LABELS)).to(memory_format=torch.channels_last), images, labels, options)
     minutes, cpu_minutes = (time.monotonic() - begin) / 60, (time.process_time() - begin_cpu) / 60
     export(model, options.out)
+    sign(options.out)
     measured = check_export(model, options.out, tests, answers)
     print(f"{options.out}: {measured:.4f} of {len(tests)} images right; seed {options.seed}")
     print(f"{minutes:.1f} minutes, {cpu_minutes:.1f} of them on the processor", file=sys.stderr)
