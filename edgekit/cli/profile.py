@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,13 +98,13 @@ def _row(item: Measurement) -> list[str]:
         else ["", "", "", ""]
     )
     starts = [f"{item.cold_start_ms:.0f}", f"{item.warm_start_ms:.0f}"]
-    return [item.bundle, item.kind, *times, *starts]
+    return [item.bundle.removesuffix(".edgekit"), item.kind, *times, *starts]
 
 
 def _memory_row(item: Measurement) -> list[str]:
     memory = item.memory_bytes
     return [
-        item.bundle,
+        item.bundle.removesuffix(".edgekit"),
         *(_mb(size) for size in (memory.base, memory.load, memory.first, memory.steady, memory.peak)),
         _mb(memory.kernel_peak) if memory.kernel_peak else "",
     ]
@@ -122,8 +124,10 @@ def _print_operators(item: Measurement) -> None:
         [operator.name, operator.op, f"{operator.ms:.3f}", f"{operator.ms / total:.0%}"]
         for operator in slowest
     ]
-    title = f"{item.bundle}: the slowest of {len(item.operators)} operators"
-    print_table(["source layer", "operator", "ms>", "share>"], rows, title=title)
+    _echo_wrapped(
+        f"{item.bundle}: the slowest of {len(item.operators)} operators, by {item.operators_method}"
+    )
+    print_table(["source layer", "operator", "ms>", "share>"], rows)
 
 
 def _print_conditions(item: Measurement) -> None:
@@ -132,9 +136,15 @@ def _print_conditions(item: Measurement) -> None:
     samples = f"{latency.samples} inferences in {len(item.starts)} processes, " if latency else ""
     load = "" if context.load_average_1m is None else f", load {context.load_average_1m:.1f}"
     governor = f", governor {context.governor}" if context.governor else ""
-    typer.echo(
+    conditions = (
         f"{item.bundle}: {item.kind} on {item.device}, {context.runtime} {context.runtime_version}, "
         f"{samples}{context.threads} of {context.cores} cores of {context.cpu}{governor}{load}"
     )
+    _echo_wrapped(conditions)
+    typer.echo()
     if latency and latency.warning:
         note(latency.warning)
+
+
+def _echo_wrapped(text: str) -> None:
+    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, subsequent_indent="  "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,11 @@ _DEFAULTS = {
     "NUM_STREAMS": "1",
     "PERFORMANCE_HINT": "LATENCY",
 }
+
+
+_ADDED = re.compile(r"(/WithoutBiases|/fq_\w+|/Dequantization\w+)+$")
+# layers that OpenVINO makes itself are numbered from all layers ever made; exporters count to hundreds
+_NUMBERED = re.compile(r"[A-Z]\w*_\d{4,}$")
 
 
 class OpenVino:
@@ -88,9 +94,15 @@ class OpenVinoSession:
         for node in self._model.get_runtime_model().get_ordered_ops():
             info = node.get_rt_info()
             if "originalLayersNames" in info:
-                fused = [name for name in info["originalLayersNames"].astype(str).split(",") if name]
-                found[node.get_friendly_name()] = ",".join(source_nodes.get(name, name) for name in fused)
+                names = _source_names(info["originalLayersNames"].astype(str).split(","))
+                found[node.get_friendly_name()] = ",".join(source_nodes.get(name, name) for name in names)
         return {name: fused for name, fused in found.items() if fused}
+
+
+def _source_names(layers: list[str]) -> list[str]:
+    """The model's own names among those of fused layers, without what OpenVINO added on its way to int8."""
+    plain = list(dict.fromkeys(_ADDED.sub("", layer) for layer in layers if layer))
+    return [name for name in plain if not _NUMBERED.match(name)] or plain
 
 
 def _by_name(ports: Any, wanted: list[str]) -> dict[str, Any]:
