@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,41 +17,9 @@ from edgekit.bundles.verify import verify_bundle
 from edgekit.bundles.write import finish
 from edgekit.cli.main import app
 from edgekit.conversion.against import compare_with_source
-from edgekit.conversion.convert import Order, convert
 from edgekit.devices import LocalDevice
 from edgekit.errors import GateFailedError
-from tests.conversion.project import write_target
-from tests.conversion.stripes import write_classifier, write_images
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a model, data and an fp32 bundle of it."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("EDGEKIT_CACHE", str(folder / "cache"))
-        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
-        write_target(folder, "far", arch="armv7l")
-        write_images(folder / "labelled", 12, seed=6, labelled=True)
-        model = write_classifier(folder / "model", width=8)
-        convert(
-            Order(
-                model=model,
-                targets=("far",),
-                out=folder,
-                evaluation=folder / "labelled",
-                precisions=("fp32",),
-                threads=1,
-            )
-        )
-    return folder
-
-
-@pytest.fixture
-def bundle(made: Path, tmp_path: Path) -> Path:
-    """A copy to spoil."""
-    return Path(shutil.copytree(made / "stripes-far.edgekit", tmp_path / "stripes-far.edgekit"))
+from tests.conversion.stripes import write_classifier
 
 
 def failed(path: Path) -> dict[str, str]:
