@@ -63,6 +63,7 @@ class Steps:
 
     def __init__(self, model: str, folder: Path) -> None:
         self.model, self.folder = model, folder
+        folder.mkdir(exist_ok=True)
         self.onnx = folder / f"{model}.onnx"
         graph = MODELS[model]()
         onnx.save(graph, self.onnx)
