@@ -6,6 +6,7 @@ from edgekit.bundles.manifest import Artifact, Manifest, TensorEntry
 from edgekit.vocabulary import RuntimeId
 
 _ONNXRUNTIME = """\
+    import os; os.environ["ORT_DISABLE_TELEMETRY"] = "1"   # its Linux wheels report home otherwise
     import numpy as np, onnxruntime
     session = onnxruntime.InferenceSession("{path}")
     outputs = session.run(None, {feeds})
@@ -26,6 +27,7 @@ _TFLITE = """\
     model.invoke()
     outputs = {{item["name"]: model.get_tensor(item["index"]) for item in model.get_output_details()}}
 """
+_UNKNOWN = "    import numpy as np\n    # then as the documentation of this runtime says\n"
 _CODE: dict[RuntimeId, str] = {
     "onnxruntime": _ONNXRUNTIME,
     "openvino": _OPENVINO,
@@ -37,7 +39,7 @@ _CODE: dict[RuntimeId, str] = {
 def readme(manifest: Manifest) -> str:
     """Return the text; the code reads the golden pair, so that it can be tried as it is."""
     artifact = manifest.artifact
-    code = _CODE.get(artifact.runtime, "    (see the documentation of this runtime)\n")
+    code = _CODE.get(artifact.runtime, _UNKNOWN)
     code = code.format(path=artifact.path, options=artifact.runtime_options, feeds=_feeds(artifact))
     golden = '    golden = np.load("golden.npz")   # "in:<name>", "out:<name>" in the source model\'s names\n'
     return (
@@ -52,8 +54,9 @@ def readme(manifest: Manifest) -> str:
 
 
 def _load(code: str, golden: str) -> str:
-    first, rest = code.split("\n", 1)
-    return f"{first}\n{golden}{rest}"
+    imports, rest = code.split("import numpy as np", 1)
+    names, rest = rest.split("\n", 1)
+    return f"{imports}import numpy as np{names}\n{golden}{rest}"
 
 
 def _feeds(artifact: Artifact) -> str:

@@ -1,6 +1,6 @@
 """Keep one of the verified candidates, and say of every other one why it was not kept.
 
-The rules, and what they stand on, are in docs/decisions/0005-choice-of-the-candidate.md.
+The rules, and what they stand on, are in docs/decisions/0006-choice-of-the-candidate.md.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FINAL_ROUNDS = 24
 """Of timing in turn: on a busy machine the interval of a ratio needs some 20 pairs."""
-HEAT_ROUNDS = 8
+HEAT_ROUNDS, HEAT_BLOCK_MS = 8, 30.0
 """Enough to see that one takes less than 0.8 of another's time."""
 HOPELESS = 0.8
 
@@ -112,7 +112,7 @@ def time_in_turn(
             session = stack.enter_context(yardstick.device.start(bundle, threads=threads))
             session.load()
             sessions[name] = session
-        heat = _timed(entrants, interleave(sessions, rounds=HEAT_ROUNDS), threads)
+        heat = _timed(entrants, interleave(sessions, rounds=HEAT_ROUNDS, block_ms=HEAT_BLOCK_MS), threads)
         heat = [replace(entrant, out_of_final=_hopeless(entrant, heat, asked)) for entrant in heat]
         finalists = [entrant for entrant in heat if not entrant.out_of_final]
         running = {name: sessions[name] for name in ("source", *(str(item.folder) for item in finalists))}
