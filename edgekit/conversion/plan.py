@@ -6,17 +6,16 @@ the target runs. A second way to TFLite, or a third step, is one more folder und
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
 from edgekit.conversion.candidates import Candidate, Link
 from edgekit.conversion.environments import environment_state
 from edgekit.models import graph_facts
-from edgekit.models.placed import PlacedOperator, placed_operators
-from edgekit.models.refused import WHOLE_MODEL, Refusal, refusals, way_refusals
-from edgekit.vocabulary import SAME_FILES, ArtifactFormat, Precision, RuntimeId, Task
+from edgekit.models.refused import WHOLE_MODEL, refusals
+from edgekit.vocabulary import SAME_FILES, ArtifactFormat, Precision, Task
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
@@ -60,13 +59,9 @@ def plan(catalog: Catalog, target: Target, wish: Wish) -> tuple[Candidate, ...]:
             reason = f"no converter leads from {wish.model.format} to {' or '.join(runtime.formats)}"
             found.append(Candidate(target=target, runtime=runtime, chain=(), reason=reason))
         found += [Candidate(target=target, runtime=runtime, chain=chain) for chain in _ordered(chains, wish)]
-    ground = _Ground(
-        catalog=catalog,
-        wish=wish,
-        operators=placed_operators(wish.model, graph_facts(wish.model)),
-        refusals=refusals(wish.model, target, catalog),
-    )
-    return tuple(_judged(candidate, ground) for candidate in found)
+    ways = {candidate.way: candidate for candidate in found if candidate.chain}
+    refused = {way: _refused(catalog, candidate, wish.model) for way, candidate in ways.items()}
+    return tuple(_judged(candidate, wish, catalog, refused.get(candidate.way)) for candidate in found)
 
 
 def _chains(catalog: Catalog, start: ArtifactFormat, runtime: TargetRuntime) -> Iterator[tuple[Link, ...]]:
@@ -96,29 +91,17 @@ def _ordered(chains: Sequence[tuple[Link, ...]], wish: Wish) -> list[tuple[Link,
     return sorted(wanted, key=lambda chain: PRECISIONS.index(chain[-1].variant.precision))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
-    """What candidates of one target are judged on."""
-
-    catalog: Catalog
-    wish: Wish
-    operators: tuple[PlacedOperator, ...]
-    refusals: Mapping[RuntimeId, tuple[Refusal, ...]]
-
-
-def _judged(candidate: Candidate, ground: _Ground) -> Candidate:
+def _judged(candidate: Candidate, wish: Wish, catalog: Catalog, refused: str | None) -> Candidate:
     if candidate.reason:
         return candidate
-    variant, wish = candidate.chain[-1].variant, ground.wish
+    variant = candidate.chain[-1].variant
     converters = [link.converter for link in candidate.chain]
     reason = (
         _precision_problem(variant, candidate.runtime, wish)
         or _task_problem(variant, wish)
         or _calibration_problem(variant, wish)
-        or next(
-            filter(None, (_converter_problem(ground.catalog, converter) for converter in converters)), None
-        )
-        or _operator_problem(candidate, ground)
+        or next(filter(None, (_converter_problem(catalog, converter) for converter in converters)), None)
+        or refused
     )
     return candidate.without(reason) if reason else candidate
 
@@ -162,19 +145,15 @@ def _converter_problem(catalog: Catalog, converter: Converter) -> str | None:
     return f"converter '{converter.id}': {state.detail}{step}"
 
 
-def _operator_problem(candidate: Candidate, ground: _Ground) -> str | None:
-    """What the runtime or the converters refuse of the model."""
-    runtime, way = candidate.runtime, tuple(link.converter for link in candidate.chain)
-    shared = [refusal for refusal in ground.refusals[runtime.id] if refusal.converter is None]
-    refused = [*shared, *way_refusals(ground.operators, way, runtime)]
+def _refused(catalog: Catalog, candidate: Candidate, model: Model) -> str | None:
+    """What the runtime, or the converters of this way to it, refuse of the model."""
+    way = {link.converter.id: link.converter for link in candidate.chain}
+    target = candidate.target.model_copy(update={"runtimes": (candidate.runtime,)})
+    refused = refusals(model, target, replace(catalog, converters=way))[candidate.runtime.id]
     if not refused:
         return None
     first = refused[0]
-    who = f"converter '{first.converter}'" if first.converter else runtime.id
+    who = f"converter '{first.converter}'" if first.converter else candidate.runtime.id
     node = "" if first.node == WHOLE_MODEL else f" {first.op} '{first.node}'"
-    more = (
-        f"; {len(refused) - 1} more, see: edgekit inspect MODEL -t {candidate.target.id}"
-        if len(refused) > 1
-        else ""
-    )
+    more = f"; {len(refused) - 1} more, see: edgekit inspect MODEL -t {target.id}" if len(refused) > 1 else ""
     return f"{who} refuses{node}: {first.reason}{more}"
