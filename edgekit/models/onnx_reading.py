@@ -14,7 +14,7 @@ from edgekit.models.native import run_step
 from edgekit.models.shapes import bind_shapes, graph_inputs
 from edgekit.models.structure import check_structure, unknown_operators
 from edgekit.models.tensors import read_external
-from edgekit.models.walk import all_tensors
+from edgekit.models.walk import all_nodes, all_tensors
 from edgekit.models.wire import WireError, check_wire
 
 _DAMAGED = "no ONNX model, or damaged (cut off while copying?)"
@@ -51,6 +51,7 @@ def read_onnx(
         raise ModelError(f"{where}: {unknown[0]}{more}")
     model = _inlined(where, model)
     _drop_listed_constants(model)
+    _write_defaults(model)
     if bind_shapes(where, model.graph, shapes):
         del model.graph.value_info[:]  # said of free dimensions, which are bound now
     check_and_infer(where, model)
@@ -66,6 +67,13 @@ def _inlined(where: str, model: onnx.ModelProto) -> onnx.ModelProto:
     inlined: onnx.ModelProto = onnx.ModelProto.FromString(answer.content)
     check_structure(where, inlined)
     return inlined
+
+
+def _write_defaults(model: onnx.ModelProto) -> None:
+    """onnx's inference stumbles over the one operator whose definition uses an attribute that is left out."""
+    for node in all_nodes(model.graph.node):
+        if node.op_type == "MeanVarianceNormalization" and not node.attribute:
+            node.attribute.append(onnx.helper.make_attribute("axes", [0, 2, 3]))
 
 
 def _drop_listed_constants(model: onnx.ModelProto) -> None:

@@ -2,7 +2,8 @@
 
 onnx's version converter does it, but loses what ``Upsample`` and the ``Resize`` of opset 10 mean: both map
 coordinates asymmetrically and take the lower neighbour, while ``Resize`` by default centres pixels. The file
-would load and answer wrongly; so that is written into the raised nodes.
+would load and answer wrongly; so that is written into the raised nodes. ``Hardmax``, which before opset 13 looked
+at all axes from its own on together, is refused where that makes a difference.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from edgekit.errors import ModelError
 from edgekit.models.constants import known_shapes
 from edgekit.models.inference import check_and_infer, without_weights
 from edgekit.models.native import run_step
+from edgekit.models.standins import integer
 from edgekit.models.structure import opset_of
 from edgekit.models.walk import DEFAULT_DOMAINS, all_nodes, label
 
 TARGET_OPSET = 17
 _IR_OF_TARGET = 8
 _CENTRED_SINCE = 11
+_ONE_AXIS_SINCE = 13
 
 
 def raise_opset(where: str, model: onnx.ModelProto) -> None:
@@ -27,6 +30,7 @@ def raise_opset(where: str, model: onnx.ModelProto) -> None:
     assert old is not None, "checked when it was read"
     if old >= TARGET_OPSET:
         return
+    _check_hardmax(where, model)
     roundings = _roundings(where, model) if old < _CENTRED_SINCE else {}
     answer = run_step(where, "upgrade", without_weights(model).SerializeToString())
     if not answer.ok:
@@ -37,6 +41,15 @@ def raise_opset(where: str, model: onnx.ModelProto) -> None:
             _write_resize(node, roundings[node.output[0]])
     _take_graph(model, raised)
     check_and_infer(where, model)
+
+
+def _check_hardmax(where: str, model: onnx.ModelProto) -> None:
+    shapes = known_shapes(model.graph)
+    for node in all_nodes(model.graph.node):
+        if node.op_type == "Hardmax" and node.domain in DEFAULT_DOMAINS:
+            axis, rank = integer(node, "axis", 1), len(shapes.get(node.input[0], ()))
+            if opset_of(model) in range(_ONE_AXIS_SINCE) and axis not in (-1, rank - 1):
+                raise ModelError(f"{where}: {label(node)} spans several axes; export with opset 17")
 
 
 def _roundings(where: str, model: onnx.ModelProto) -> dict[str, str]:

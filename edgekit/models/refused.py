@@ -53,8 +53,11 @@ def refusals(model: Model, target: Target, catalog: Catalog) -> dict[RuntimeId, 
             found[runtime.id] = (_whole(runtime, f"nothing can be built for it yet: {runtime.waits_for}"),)
             continue
         ways = converter_ways(model, runtime, catalog)
-        shared = (*_memory_refusals(model, facts, target, runtime), *_operator_refusals(operators, runtime))
-        each = [(*shared, *way_refusals(operators, way, runtime)) for way in ways]
+        impossible = tuple(_impossible(operators, runtime))
+        nodes = {refusal.node for refusal in impossible}
+        left = tuple(operator for operator in operators if operator.node not in nodes)
+        shared = (*_memory_refusals(model, facts, target, runtime), *impossible)
+        each = [(*shared, *_way_refusals(left, way, runtime)) for way in ways]
         reason = f"no converter leads from {model.format} to {' or '.join(runtime.formats)}"
         found[runtime.id] = min(each, key=len) if each else (_whole(runtime, reason), *shared)
     return found
@@ -78,7 +81,7 @@ def converter_ways(model: Model, runtime: TargetRuntime, catalog: Catalog) -> tu
     return tuple(done)
 
 
-def way_refusals(
+def _way_refusals(
     operators: tuple[PlacedOperator, ...], way: Way, runtime: TargetRuntime
 ) -> tuple[Refusal, ...]:
     """What the converters of ``way`` refuse; each operator once, with the first converter's reason."""
@@ -101,22 +104,19 @@ def _converter_reason(operator: PlacedOperator, converter: Converter) -> str | N
     for refused in rules.refused:
         if refused.op == operator.op:
             return refused.reason
-    if rules.supported == "all" or converter.accepts != "onnx":
+    if converter.accepts != "onnx":
         return None
+    if rules.supported == "all":
+        foreign = operator.domain == CONTRIB_DOMAIN and converter.runtime != "onnxruntime"
+        return "an operator of onnxruntime only; export plain ONNX" if foreign else None
     return None if operator.op in rules.supported else f"not among the operators it takes ({rules.source})"
 
 
-def _operator_refusals(operators: tuple[PlacedOperator, ...], runtime: TargetRuntime) -> Iterator[Refusal]:
+def _impossible(operators: tuple[PlacedOperator, ...], runtime: TargetRuntime) -> Iterator[Refusal]:
     """What ``runtime`` does not run, whatever converts it."""
     for operator in operators:
-        if reason := _domain_reason(operator, runtime) or _dtype_reason(operator):
+        if reason := operator.problem or _dtype_reason(operator):
             yield _of(operator, reason, runtime)
-
-
-def _domain_reason(operator: PlacedOperator, runtime: TargetRuntime) -> str | None:
-    if operator.domain == CONTRIB_DOMAIN and runtime.id != "onnxruntime":
-        return "an operator of onnxruntime only; export plain ONNX"
-    return operator.problem
 
 
 def _dtype_reason(operator: PlacedOperator) -> str | None:

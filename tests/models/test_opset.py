@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from edgekit.errors import ModelError
 from edgekit.models import load_model, prepare_onnx
 from edgekit.models.structure import MAX_IR, MAX_OPSET, MIN_OPSET
 from tests.graphs import tiny_cnn
@@ -110,6 +111,13 @@ CASES: dict[str, tuple[int, list[onnx.NodeProto], dict[str, Any]]] = {
         [node("Squeeze", "x a", "s"), node("LSTM", "s w r", "y", hidden_size=5)],
         {"w": random((1, 20, 6)), "r": random((1, 20, 5)), "a": np.array([0])},
     ),
+    "Hardmax over the last": (7, [node("Hardmax", "x", "y", axis=3)], {}),
+    "MeanVarianceNormalization": (9, [node("MeanVarianceNormalization", "x", "y")], {}),
+    "Scatter": (
+        9,
+        [node("Scatter", "x i u", "y", axis=3)],
+        {"i": np.array([[[[5, 2]]]]), "u": random((1, 1, 1, 2))},
+    ),
     "Einsum": (12, [node("Einsum", "x w", "y", equation="bchw,cd->bdhw")], {"w": random((4, 2))}),
 }
 
@@ -123,6 +131,14 @@ def test_raised_graphs_answer_alike(tmp_path: Path, name: str) -> None:
     assert [entry.version for entry in raised.opset_import] == [17]
     onnx.checker.check_model(raised, full_check=True)
     assert_same_answers(proto, out, {"x": random(IMAGE)}, relative=1e-5)
+
+
+def test_what_the_converter_would_get_wrong_is_refused(tmp_path: Path) -> None:
+    """onnx 1.23 keeps Hardmax as it is; over axes 1 to 3 it then takes another maximum."""
+    proto = model([node("Hardmax", "x", "y", axis=1)], [value("x", *IMAGE)], [untyped("y")], opset=11)
+    with pytest.raises(ModelError, match="spans several axes"):
+        prepare_onnx(load_model(saved(tmp_path, proto)), tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()
 
 
 @pytest.mark.parametrize("opset", range(MIN_OPSET, 18))
