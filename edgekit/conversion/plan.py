@@ -59,9 +59,14 @@ def plan(catalog: Catalog, target: Target, wish: Wish) -> tuple[Candidate, ...]:
             reason = f"no converter leads from {wish.model.format} to {' or '.join(runtime.formats)}"
             found.append(Candidate(target=target, runtime=runtime, chain=(), reason=reason))
         found += [Candidate(target=target, runtime=runtime, chain=chain) for chain in _ordered(chains, wish)]
-    ways = {candidate.way: candidate for candidate in found if candidate.chain}
-    refused = {way: _refused(catalog, candidate, wish.model) for way, candidate in ways.items()}
-    return tuple(_judged(candidate, wish, catalog, refused.get(candidate.way)) for candidate in found)
+    ways = {_key(candidate): candidate for candidate in found if candidate.chain}
+    refused = {key: _refused(catalog, candidate, wish.model) for key, candidate in ways.items()}
+    return tuple(_judged(candidate, wish, catalog, refused.get(_key(candidate))) for candidate in found)
+
+
+def _key(candidate: Candidate) -> tuple[str, str]:
+    """What the variants of one way to one runtime share."""
+    return candidate.way, candidate.runtime.id
 
 
 def _chains(catalog: Catalog, start: ArtifactFormat, runtime: TargetRuntime) -> Iterator[tuple[Link, ...]]:
