@@ -12,7 +12,7 @@ from edgekit.profiling.record import LatencyBlock, LatencyRecord
 from edgekit.profiling.statistics import HONEST_P99, median_ci, percentile
 
 MANY_WAITS = 0.2
-"""Above this many waits an inference is more than computing, and processor time says too little of it."""
+"""Waits an inference. Above, it is more than computing, and processor time says too little of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,15 @@ def undisturbed_ms(block: LatencyBlock, threads: int) -> float:
     On one thread an inference that never waits takes its processor time, which preemption does not lengthen. On
     more threads processor time also counts spinning, and the wall time is all there is.
     """
-    if block.preemptions and is_computing(block, threads):
+    if block.preemptions and is_computing([block], threads):
         return min(block.p50, block.cpu_ms)
     return block.p50
 
 
-def is_computing(block: LatencyBlock, threads: int) -> bool:
-    """Does processor time say what one inference takes?"""
-    return threads == 1 and block.waits <= MANY_WAITS * block.samples
+def is_computing(blocks: Sequence[LatencyBlock], threads: int) -> bool:
+    """Does processor time say what one inference takes? Not of several threads, nor of one that waits."""
+    samples, waits = sum(block.samples for block in blocks), sum(block.waits for block in blocks)
+    return threads == 1 and samples > 0 and waits <= MANY_WAITS * samples
 
 
 def latency_record(timed: Sequence[TimedBlock], *, warmup_runs: int) -> LatencyRecord:

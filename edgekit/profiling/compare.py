@@ -12,9 +12,10 @@ from edgekit.errors import EdgekitError
 from edgekit.profiling.comparison import Comparison
 from edgekit.profiling.inputs import runnable
 from edgekit.profiling.live import compare_bundles
-from edgekit.profiling.measure import Advance, Extent, profile
+from edgekit.profiling.measure import Extent, profile
 from edgekit.profiling.record import Measurement
 from edgekit.profiling.stored import compare_measurements
+from edgekit.progress import Advance
 from edgekit.strict import check_record
 
 Shapes = Mapping[str, tuple[int, ...]]

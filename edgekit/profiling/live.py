@@ -16,9 +16,10 @@ from edgekit.bundles import Bundle
 from edgekit.devices import Device, RunnerSession
 from edgekit.profiling.blocks import TimedBlock, is_computing, time_block, undisturbed_ms, warm_up
 from edgekit.profiling.comparison import Comparison, Metric, MetricName
-from edgekit.profiling.measure import Advance, cold_start, require_golden
+from edgekit.profiling.measure import cold_start, require_golden
 from edgekit.profiling.record import Start
 from edgekit.profiling.statistics import percentile, ratio_ci
+from edgekit.progress import Advance
 
 PAIRS = 8
 """Of processes: with 6 or more the pairs alone give an interval at 95 %."""
@@ -73,7 +74,7 @@ def compare_bundles(
 def pair_metrics(pairs: Sequence[Pair], threads: int) -> tuple[Metric, ...]:
     """Every metric from what the pairs measured; at least one pair."""
     blocks = [block.block for pair in pairs for side in pair for block in side.blocks]
-    computing = all(is_computing(block, threads) for block in blocks)
+    computing = is_computing(blocks, threads)
     basis = "processor time of one thread" if computing else "wall time"
 
     def p50(side: Side) -> float:

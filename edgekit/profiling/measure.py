@@ -6,7 +6,7 @@ Several, because each process has a memory layout of its own, and because a cold
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +21,13 @@ from edgekit.profiling.blocks import TimedBlock, latency_record, time_block, war
 from edgekit.profiling.memory import PhaseMemory
 from edgekit.profiling.names import source_operators
 from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, RunContext, Start
+from edgekit.progress import Advance
 
 PROCESSES = 5
 DURATION_S = 8.0
 WARMUP_RUNS = 10
 MIN_BLOCKS = 3
 _OPERATOR_BUDGET_MS = 1500.0
-Advance = Callable[[float, float, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

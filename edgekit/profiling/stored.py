@@ -33,7 +33,7 @@ RUN_TO_RUN: dict[MetricName, float] = {
 """Standard deviation, relative, between measurements of one bundle minutes apart, disturbance taken out."""
 CACHE_SHARE = 0.01
 """Standard deviation between measurements, per logarithm of the slow-down by neighbours: they empty the caches, which
-adds to processor time. 16 measurements with 1.7 of 2 cores taken, wall time tripled, scattered by 0.5 and 1.3 %."""
+adds to processor time. 28 measurements with 1.7 of 2 cores taken, wall time tripled, scattered by 0.5 to 1.3 %."""
 QUIET = 0.02
 """Where neighbours lengthen an inference by less than this share, tails count as they are."""
 LEAST_DISTURBED = 10
@@ -100,7 +100,7 @@ class _Timed:
     @property
     def computing(self) -> bool:
         """Does processor time say what an inference takes?"""
-        return bool(self.blocks) and all(is_computing(block, self.threads) for block in self.blocks)
+        return is_computing(self.blocks, self.threads)
 
     @property
     def wall_ms(self) -> float:
