@@ -6,20 +6,16 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edgekit.progress import Advance
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the facts as JSON on stdout.")]
-
-
-class Advance(Protocol):
-    """Reports progress: ``done`` of ``total`` steps, and what is under way."""
-
-    def __call__(self, done: float, total: float, doing: str) -> None: ...
 
 
 def print_json(facts: Any) -> None:
@@ -40,7 +36,9 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None
+) -> None:
     """Print a table that folds long cells; a column whose name ends in ``>`` is set right."""
     from rich import box
     from rich.table import Table
@@ -48,7 +46,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
     for column in columns:
-        table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
+        table.add_column(
+            column.removesuffix(">"), justify="right" if column.endswith(">") else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     stdout().print(table)
@@ -69,13 +69,19 @@ def progress(title: str) -> Iterator[Advance]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn(), console=console, transient=True
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
     )
     with bar:
         task = bar.add_task(title, total=None)
 
         def advance(done: float, total: float, doing: str) -> None:
-            bar.update(task, completed=done, total=total, description=f"{title}: {doing}"[: console.width - 40])
+            bar.update(
+                task, completed=done, total=total, description=f"{title}: {doing}"[: console.width - 40]
+            )
 
         yield advance
 

@@ -15,7 +15,7 @@ from edgekit.conversion.order import Intake, Order, take_in
 from edgekit.conversion.places import output_staging
 from edgekit.conversion.plan import plan
 from edgekit.conversion.results import Conversion
-from edgekit.conversion.serve import Advance, Progress, Server, given_up, open_ones, why_none
+from edgekit.conversion.serve import Progress, Server, given_up, open_ones, why_none
 from edgekit.conversion.targets import runs_here
 from edgekit.errors import ConversionError
 from edgekit.paths import cache_dir
@@ -24,6 +24,7 @@ from edgekit.staging import staging_folder
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
     from edgekit.conversion.candidates import Candidate
+    from edgekit.progress import Advance
 
 __all__ = ["Conversion", "Order", "convert", "plan_order"]
 

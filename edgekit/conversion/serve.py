@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from edgekit.bundles.manifest import Calibration, Dropped, Manifest
 from edgekit.bundles.write import ARTIFACT, finish
@@ -29,12 +29,7 @@ if TYPE_CHECKING:
     from edgekit.catalog import Catalog
     from edgekit.catalog_schema import Target
     from edgekit.conversion.candidates import Candidate
-
-
-class Advance(Protocol):
-    """Reports progress: ``done`` of ``total`` steps, and what is under way."""
-
-    def __call__(self, done: float, total: float, doing: str) -> None: ...
+    from edgekit.progress import Advance
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -15,12 +14,7 @@ from edgekit.contracts.types import Tensor
 from edgekit.data.arrays import write_arrays
 from edgekit.data.samples import Sample, Samples, listing
 from edgekit.errors import DataError
-
-
-class Advance(Protocol):
-    """Reports progress: ``done`` of ``total`` steps, and what is under way."""
-
-    def __call__(self, done: float, total: float, doing: str) -> None: ...
+from edgekit.progress import Advance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

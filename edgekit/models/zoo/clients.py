@@ -12,17 +12,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from edgekit.errors import FetchError
 from edgekit.models.zoo.schema import Package
-
-
-class Advance(Protocol):
-    """Reports progress: ``done`` of ``total`` steps, and what is under way."""
-
-    def __call__(self, done: float, total: float, doing: str) -> None: ...
-
+from edgekit.progress import Advance
 
 _TAIL = 40  # lines of a client's output that an error message is chosen from
 

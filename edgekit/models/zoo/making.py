@@ -14,10 +14,10 @@ from typing import Any
 
 from edgekit.errors import FetchError, ModelError
 from edgekit.models.zoo.builders import BUILDERS
-from edgekit.models.zoo.clients import Advance
 from edgekit.models.zoo.entries import FOLDER
 from edgekit.models.zoo.packages import PackageFiles, file_sha256
 from edgekit.models.zoo.schema import ZooModel
+from edgekit.progress import Advance
 
 Build = Callable[[Mapping[str, Path], Path], None]
 CHECKOUT = Path(__file__).parents[3]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from edgekit.errors import FetchError
 from edgekit.models.zoo.archives import take
-from edgekit.models.zoo.clients import Advance, download, wrong_hash
+from edgekit.models.zoo.clients import download, wrong_hash
 from edgekit.models.zoo.schema import Package
+from edgekit.progress import Advance
 from edgekit.staging import move_into_place, staging_folder
 
 

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgekit.errors import FetchError, ModelError
-from edgekit.models.zoo.clients import Advance
 from edgekit.models.zoo.entries import entries, entry
 from edgekit.models.zoo.making import make, recipe_sha256
 from edgekit.models.zoo.packages import PackageFiles, file_sha256
 from edgekit.models.zoo.schema import ZooModel
 from edgekit.paths import cache_dir
+from edgekit.progress import Advance
 from edgekit.staging import move_into_place, staging_folder
 
 _MODEL_SUFFIXES = {".onnx", ".tflite", ".ort"}
