@@ -10,7 +10,7 @@ from edgekit.models.native import run_steps
 from edgekit.models.shapes import shape_of, write_shape
 from edgekit.models.standins import with_standins
 from edgekit.models.structure import operator_problem, unknown_operators
-from edgekit.models.tensors import shape_problem
+from edgekit.models.tensors import constant_bytes, shape_problem
 from edgekit.models.walk import DEFAULT_DOMAINS, all_graphs, all_nodes, subgraphs
 
 _SMALL_BYTES = 2048
@@ -34,7 +34,7 @@ def without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         value.type.tensor_type.ClearField("shape")
     listed = {value.name for value in graph.input}
     for tensor in model.graph.initializer:
-        if tensor.ByteSize() <= _SMALL_BYTES:
+        if constant_bytes(tensor) <= _SMALL_BYTES:
             graph.initializer.append(tensor)
         elif tensor.name not in listed:
             graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))

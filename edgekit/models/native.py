@@ -21,7 +21,7 @@ from edgekit.models.messages import in_our_words
 from edgekit.telemetry import SWITCHED_OFF
 
 _SCRIPT = Path(__file__).with_name("_native_steps.py")
-TIMEOUT_S = 300
+TIMEOUT_S = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from edgekit.models.model import ANY_RANK, Model, Shape
 from edgekit.models.prepare import normal_form
 from edgekit.models.shapes import free_dimensions, graph_inputs, shape_of
 from edgekit.models.standins import integer
+from edgekit.models.tensors import constant_bytes
 from edgekit.models.walk import all_nodes, operator_key, subgraphs, uses
 
 _NO_PARAMETERS = {"int64", "bool", "string"}
@@ -121,7 +122,7 @@ def _parameters(node: onnx.NodeProto, scope: _Scope, counted: set[str]) -> int:
 
 
 def _weights_bytes(graph: onnx.GraphProto) -> int:
-    own = sum(packed_bytes(tensor.dims, ONNX_DTYPES[tensor.data_type][1]) for tensor in graph.initializer)
+    own = sum(constant_bytes(tensor) for tensor in graph.initializer)
     return own + sum(_weights_bytes(inner) for node in graph.node for inner in subgraphs(node))
 
 

@@ -15,7 +15,9 @@ from edgekit.models.messages import one_line_errors
 from edgekit.models.model import Model
 from edgekit.models.opset import raise_opset
 from edgekit.models.shapes import free_dimensions
+from edgekit.models.tensors import constant_bytes
 from edgekit.models.tidy import name_nodes, tidy
+from edgekit.models.walk import all_tensors
 
 _NORMAL_FORMS: WeakKeyDictionary[Model, onnx.ModelProto] = WeakKeyDictionary()
 """Facts, refusals and the prepared file all need it; made once for each model that lives."""
@@ -67,7 +69,8 @@ def _simplify(where: str, proto: onnx.ModelProto) -> None:
 
 
 def _serialized(model: Model, proto: onnx.ModelProto) -> bytes:
-    size = proto.ByteSize()
+    # ByteSize would serialize it all once more
+    size = sum(constant_bytes(tensor) for tensor in all_tensors(proto))
     if size > MAX_FILE_BYTES:
         raise ModelError(
             f"{model.path}: {size:,} bytes in one file; ONNX files hold at most {MAX_FILE_BYTES:,}"

@@ -18,6 +18,11 @@ _FIELD_OF |= {"uint32": 5, "uint64": 5}
 _INT32_DATA = 1
 
 
+def constant_bytes(tensor: onnx.TensorProto) -> int:
+    """Bytes of the values of a constant that was checked."""
+    return packed_bytes(tensor.dims, ONNX_DTYPES[tensor.data_type][1])
+
+
 def shape_problem(shape: Iterable[int]) -> str | None:
     """What is wrong with the dimensions of a tensor whose size must be known; None where nothing is."""
     dims = list(shape)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-MAX_ENTRIES = 2_000_000
+MAX_ENTRIES = 1_000_000
 """Messages and list items together; a graph of 10,000 operators has about 400,000."""
 _VARINTS_AN_ENTRY = 128
 """A packed list of integers unfolds from one byte to eight a number; so many count as one entry."""

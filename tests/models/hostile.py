@@ -162,7 +162,7 @@ def no_graph(folder: Path) -> Made:
 @case
 def million_empty_nodes(folder: Path) -> Made:
     """Two bytes each in the file, a hundred in memory."""
-    graph = field(1, b"") * 2_100_000
+    graph = field(1, b"") * 1_100_000
     return written(folder, b"\x08\x08" + field(7, graph)), "entries"
 
 

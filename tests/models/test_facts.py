@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from edgekit.models import GraphFacts, graph_facts, load_model, parse_shapes
 from tests.graphs import tiny_bert, tiny_cnn
 from tests.models.architectures import efficientnet_lite0, mobilenet_v1, mobilenet_v2
-from tests.models.building import model, node, random, run, saved, untyped, value
+from tests.models.building import model, node, random, saved, untyped, value
+from tests.models.counting import macs_by_running
 
 
 def facts_of(folder: Path, proto: onnx.ModelProto, *shapes: str) -> GraphFacts:
@@ -125,33 +126,6 @@ def test_macs_agree_with_what_onnxruntime_computes(tmp_path: Path, proto: onnx.M
     facts = facts_of(tmp_path, proto)
     assert facts.macs == macs_by_running(proto)
     assert facts.macs
-
-
-def macs_by_running(proto: onnx.ModelProto) -> int:
-    """Run ``proto`` with every tensor as an output, and count from the arrays that come out."""
-    seen = onnx.ModelProto()
-    seen.CopyFrom(proto)
-    names = [name for one in proto.graph.node for name in one.output]
-    del seen.graph.output[:]
-    seen.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    feeds = {item.name: _any_input(item) for item in proto.graph.input}
-    arrays = feeds | {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    arrays |= dict(zip(names, run(seen, feeds), strict=True))
-    total = 0
-    for one in proto.graph.node:
-        if one.op_type in ("Conv", "MatMul", "Gemm"):
-            left, right, out = arrays[one.input[0]], arrays[one.input[1]], arrays[one.output[0]]
-            # each output element is one dot product: over the filter, or over the shared side
-            length = right[0].size if one.op_type == "Conv" else left.shape[-1]
-            total += out.size * length
-    return total
-
-
-def _any_input(item: onnx.ValueInfoProto) -> np.ndarray:
-    shape = [side.dim_value for side in item.type.tensor_type.shape.dim]
-    if item.type.tensor_type.elem_type == TensorProto.INT64:
-        return np.ones(shape, np.int64)
-    return random(shape)
 
 
 # --- parameters and weights ------------------------------------------------------------------------------
