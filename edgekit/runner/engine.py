@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -163,12 +164,12 @@ def _timed(session: Session, feeds: Mapping[str, Any]) -> tuple[float, float]:
     return wall * 1000, (time.process_time() - cpu_started) * 1000
 
 
-class _no_collection:  # noqa: N801 - reads as a verb at its only use
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
     """Keep the garbage collector out of a timed block."""
-
-    def __enter__(self) -> None:
-        gc.collect()
-        gc.disable()
-
-    def __exit__(self, *_: object) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
         gc.enable()

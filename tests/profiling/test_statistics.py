@@ -37,7 +37,7 @@ def test_median_interval_covers_the_median_of_drifting_blocks() -> None:
     """Times within a block belong together: an interval that counts them singly misses far too often."""
     random = np.random.default_rng(0)
     missed = missed_by_counting_singly = 0
-    trials = 100
+    trials = 60
     for _ in range(trials):
         levels = np.exp(random.normal(0, 0.03, 40))
         blocks = [list(level * _heavy_tailed(random, 10)) for level in levels]

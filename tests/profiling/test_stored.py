@@ -13,7 +13,7 @@ from edgekit.profiling.record import Measurement
 from edgekit.profiling.stored import compare_measurements
 from tests.profiling.synthetic import BUSY, QUIET, Machine, measurement
 
-TRIALS = 100
+TRIALS = 60
 
 
 def _verdicts(a: Machine, b: Machine, *, slower: float, seed: int) -> dict[MetricName, Counter[Verdict]]:
