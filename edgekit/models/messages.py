@@ -12,6 +12,7 @@ from edgekit.errors import ModelError
 MAX_LENGTH = 600
 _CONTEXT = re.compile(r"\s*==> Context: Bad node spec for node\. Name: (\S*) OpType: (\S+)")
 _INFERENCE = re.compile(r"\[(?:Shape|Type)InferenceError\]\s*(?:Inference error\(s\):\s*)?")
+_NEXT_PROBLEM = re.compile(r"\n\s*\n|\n\s*(?=\(op_type)")
 _PLACE = re.compile(r"\(op_type:\s*(\S+?)(?:, node name: ([^)]*))?\):\s*")
 
 Parameters = ParamSpec("Parameters")
@@ -28,7 +29,7 @@ def one_line(text: str) -> str:
 
 def in_our_words(reason: str) -> str:
     """The first thing that onnx's checker or shape inference says, without its brackets and arrows."""
-    first = reason if "==> Context" in reason else next(filter(str.strip, reason.split("\n\n")), "")
+    first = reason if "==> Context" in reason else _NEXT_PROBLEM.split(reason.strip())[0]
     text = _INFERENCE.sub("", " ".join(first.split()))
     text = _CONTEXT.sub(lambda found: f" (node '{found[1]}', {found[2]})", text)
     text = _PLACE.sub(lambda found: f"node '{found[2] or ''}' ({found[1]}): ", text)

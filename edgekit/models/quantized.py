@@ -13,12 +13,6 @@ _STATIC_INTEGER = {"QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLine
 _DYNAMIC_INTEGER = {"ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"}
 _PACKED = {"MatMulNBits", "GatherBlockQuantized", "MatMulBnb4"}
 _INT8 = {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
-_NARROW = _INT8 | {
-    onnx.TensorProto.INT4,
-    onnx.TensorProto.UINT4,
-    onnx.TensorProto.INT16,
-    onnx.TensorProto.UINT16,
-}
 
 
 def onnx_quantization(model: onnx.ModelProto) -> str | None:

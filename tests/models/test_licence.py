@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import flatbuffers
 import pytest
 from onnx import helper
 
+from edgekit.errors import ModelError
 from edgekit.models import load_model
 from tests.models.building import relu, saved
 from tests.models.tflite_building import tiny_tflite
@@ -56,6 +58,30 @@ def test_the_model_is_believed_before_the_file_beside_it(tmp_path: Path) -> None
 
 def test_none(tmp_path: Path) -> None:
     assert licence_of(tmp_path) is None
+
+
+def metadata(licence: str) -> bytes:
+    """The flatbuffer that TFLite's metadata writer puts beside the graph: name first, licence sixth."""
+    table = flatbuffers.Builder(64)
+    name, text = table.CreateString("net"), table.CreateString(licence)
+    table.StartObject(8)
+    table.PrependUOffsetTRelativeSlot(0, name, 0)
+    table.PrependUOffsetTRelativeSlot(5, text, 0)
+    table.Finish(table.EndObject(), b"M001")
+    return bytes(table.Output())
+
+
+def test_tflite_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(tiny_tflite(licence="MIT", metadata=metadata("Apache-2.0")))
+    assert load_model(path).licence == "Apache-2.0"
+
+
+def test_damaged_tflite_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(tiny_tflite(metadata=b"\xff" * 40))
+    with pytest.raises(ModelError, match="damaged"):
+        load_model(path)
 
 
 def test_tflite(tmp_path: Path) -> None:

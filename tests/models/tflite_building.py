@@ -64,13 +64,20 @@ class Builder:
         self.codes.append(code)
         self.operators.append(operator)
 
-    def content(self, inputs: Sequence[int], outputs: Sequence[int], description: str = "test") -> bytes:
+    def content(
+        self, inputs: Sequence[int], outputs: Sequence[int], description: str = "test", metadata: bytes = b""
+    ) -> bytes:
         graph = schema.SubGraphT()
         graph.tensors, graph.operators = self.tensors, self.operators
         graph.inputs, graph.outputs, graph.name = list(inputs), list(outputs), b"main"
         model = schema.ModelT()
         model.version, model.description = 3, description.encode()
         model.subgraphs, model.buffers, model.operatorCodes = [graph], self.buffers, self.codes
+        if metadata:
+            entry, buffer = schema.MetadataT(), schema.BufferT()
+            entry.name, entry.buffer = b"TFLITE_METADATA", len(self.buffers)
+            buffer.data = np.frombuffer(metadata, np.uint8)
+            model.metadata, model.buffers = [entry], [*self.buffers, buffer]
         packed = flatbuffers.Builder(1024)
         packed.Finish(model.Pack(packed), b"TFL3")
         return bytes(packed.Output())
@@ -90,7 +97,7 @@ def depthwise_options() -> Any:
     return options
 
 
-def tiny_tflite(*, licence: str = "") -> bytes:
+def tiny_tflite(*, licence: str = "", metadata: bytes = b"") -> bytes:
     """x [1,8,8,3] -> conv 3x3 to 4 -> depthwise 3x3 -> fully connected [1,5]; 6,912 + 2,304 + 1,280 MACs."""
     b = Builder()
     rng = np.random.default_rng(0)
@@ -108,4 +115,4 @@ def tiny_tflite(*, licence: str = "") -> bytes:
     b.operator("DEPTHWISE_CONV_2D", [c, w2, b1], [d], depthwise_options())
     b.operator("RESHAPE", [d, shape], [flat], schema.ReshapeOptionsT())
     b.operator("FULLY_CONNECTED", [flat, w3, -1], [y], schema.FullyConnectedOptionsT())
-    return b.content([x], [y], f"licence: {licence}" if licence else "test")
+    return b.content([x], [y], f"licence: {licence}" if licence else "test", metadata)
