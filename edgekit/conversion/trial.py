@@ -14,6 +14,7 @@ from edgekit.bundles.golden import GoldenTensors
 from edgekit.bundles.manifest import Artifact, Io, Manifest, SourceModel, Timing
 from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out
 from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
+from edgekit.conversion.weights import narrow_elements, stored_weights
 from edgekit.host import detect
 from edgekit.profiling.interleave import interleave
 from edgekit.profiling.statistics import ratio_ci
@@ -139,7 +140,7 @@ def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Ma
             # an already quantized model stays what it is
             precision="int8" if intake.model.quantized else link.variant.precision,
             io=Io.model_validate(built.reply["io"]),
-            source_nodes=built.reply.get("source_nodes", {}),
+            source_nodes=dict(built.source_nodes),
         ),
         steps=built.steps,
         files=(),
@@ -156,6 +157,8 @@ def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Ve
     precision: Precision = "fp32" if intake.model.quantized else manifest.artifact.precision
     stored = None if intake.model.quantized else (folder, manifest.artifact)
     verdict = compare(source, answers, intake.contract, intake.evaluation, precision, stored)
+    if reason := _unfolded(intake.model, folder, manifest.artifact):
+        verdict = replace(verdict, reason=reason)
     outputs = {
         name: answers.outputs[0][name].astype(array.dtype)
         for name, array in source.outputs[0].items()
@@ -163,6 +166,19 @@ def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Ve
     }
     golden = GoldenTensors(inputs=yardstick.inputs.first, outputs=outputs)
     return verdict, golden, answers.predictions[0].to_json()
+
+
+def _unfolded(model: Model, folder: Path, artifact: Artifact) -> str | None:
+    """Why this is no longer the quantized model that was given: optimizers compute constants, quantized ones too."""
+    if not model.quantized:
+        return None
+    before, after = (
+        stored_weights(model.path, model.format),
+        stored_weights(folder / artifact.path, artifact.format),
+    )
+    if not before or after is None or not narrow_elements(before) or narrow_elements(after):
+        return None
+    return f"its quantized weights were unfolded to float: {narrow_elements(before)} elements are four times as large"
 
 
 def _timed(entrants: Sequence[Entrant], times: Mapping[str, list[float]], threads: int) -> list[Entrant]:

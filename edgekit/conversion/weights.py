@@ -37,6 +37,11 @@ def stored_weights(path: Path, artifact_format: ArtifactFormat) -> Mapping[str, 
             return None
 
 
+def narrow_elements(stored: Mapping[str, int]) -> int:
+    """How many of them are stored in 8 bits or less."""
+    return sum(stored.get(dtype, 0) for dtype in ("int8", "uint8", "int4", "uint4"))
+
+
 def _count(weights: Iterable[tuple[str, tuple[int, ...]]]) -> dict[str, int]:
     elements: Counter[str] = Counter()
     for dtype, shape in weights:

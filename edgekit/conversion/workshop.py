@@ -47,6 +47,8 @@ class Built:
     sha256: str
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
+    source_nodes: Mapping[str, str]
+    """Operator name -> source node name, from all converters of the chain: the last one keeps what it was given."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,11 +79,13 @@ class Workshop:
         finished, steps = self._start(candidate)
         stage = Stage(path=finished.artifact, sha256=finished.sha256) if finished else self._original()
         notes: list[str] = list(finished.reply["notes"]) if finished else []
+        source_nodes: dict[str, str] = {}
         for link in candidate.chain:
             options = {**link.variant.options, **_int8_options(candidate.runtime, link.variant)}
             done = self._convert(link, stage, options)
             steps += _tool_steps(link, stage.sha256, done)
             notes += [f"{link.converter.id}: {line}" for line in done.reply["notes"]]
+            source_nodes |= done.reply.get("source_nodes", {})
             stage, finished = Stage(path=done.artifact, sha256=done.sha256, io=done.reply["io"]), done
         assert finished is not None  # a chain has a link
         return Built(
@@ -90,6 +94,7 @@ class Workshop:
             sha256=finished.sha256,
             steps=tuple(steps),
             notes=tuple(dict.fromkeys(notes)),
+            source_nodes=source_nodes,
         )
 
     def _original(self) -> Stage:

@@ -86,3 +86,16 @@ def convert(request):
 def waiting(started: str, go: str) -> str:
     """A good worker that writes its process id into the pipe ``started`` and waits until the file ``go`` is there."""
     return GOOD.replace("def convert(", "def good(") + WAITS.format(started=started, go=go)
+
+
+UNFOLDS = _FRAME.format(
+    spoil="""
+    # what constant folding makes of weights that are stored in 8 bits and cast
+    tensor = next(item for item in graph.initializer if item.name == "w8")
+    wide = numpy_helper.to_array(tensor).astype(np.float32)
+    tensor.CopyFrom(numpy_helper.from_array(wide, "w8"))
+    cast = next(node for node in graph.node if node.op_type == "Cast")
+    cast.op_type = "Identity"
+    del cast.attribute[:]
+"""
+)

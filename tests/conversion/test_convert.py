@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
@@ -17,10 +18,10 @@ from edgekit.conversion.convert import Conversion, Order, convert
 from edgekit.conversion.plan import PRECISIONS
 from edgekit.devices import LocalDevice
 from edgekit.errors import BundleError, ContractError, ConversionError, DataError, ModelError
-from tests.conversion.bad_workers import CRASHES, GOOD, SLOW, WRONG
+from tests.conversion.bad_workers import CRASHES, GOOD, SLOW, UNFOLDS, WRONG
 from tests.conversion.project import ELSEWHERE, FP32, INT8, write_converter, write_target
 from tests.conversion.stripes import write_classifier, write_images
-from tests.graphs import tiny_cnn
+from tests.graphs import Graph, floats, renamed, tiny_cnn
 
 ABSENT = Path("no-such")
 Change = Callable[[Order], Order]
@@ -272,3 +273,23 @@ def test_a_target_for_which_nothing_can_be_built_says_why(order: Order, project:
     write_target(project, "npu", more='status = "waiting"\nwaits_for = "its compiler"')
     with pytest.raises(ConversionError, match="nothing can be built for onnxruntime yet: its compiler"):
         convert(replace(order, targets=("npu",)))
+
+
+def test_a_quantized_model_that_was_unfolded_is_not_handed_out(
+    order: Order, project: Path, tmp_path: Path
+) -> None:
+    """Weights stored as int8 and cast to float: an optimizer computes the cast, and the file is four times as big."""
+    graph = Graph(3)
+    weight = graph.rng.integers(-127, 128, (64, 64)).astype(np.int8)
+    wide = graph.node("Cast", [graph.constant("w8", weight)], "cast", to=onnx.TensorProto.FLOAT)
+    scaled = graph.node("Mul", [wide, graph.constant("scale", np.float32(0.01))], "scaled")
+    renamed(graph, graph.node("MatMul", ["x", scaled], "matmul"), "y")
+    onnx.save(graph.model([floats("x", 1, 64)], [floats("y", 1, 64)]), tmp_path / "narrow.onnx")
+    write_converter(project, "unfolds", FP32, worker=UNFOLDS)
+    write_converter(project, "keeps", FP32, worker=GOOD)
+    quantized = replace(order, model=tmp_path / "narrow.onnx", calibration=None, evaluation=None)
+    found = convert(quantized, catalog=only("unfolds", "keeps"))
+    assert "unfolded to float" in reasons(found)["unfolds fp32"]
+    (kept,) = found.bundles
+    assert kept.manifest.converter == "keeps"
+    assert kept.manifest.artifact.precision == "int8"
