@@ -62,7 +62,7 @@ def _benchmark(model: str, scratch: Path, options: argparse.Namespace) -> None:
     contract = ours.contract()
     calibration = open_samples(source.parent / "calib", contract).subset(options.samples)
     evaluation = open_samples(source.parent / "eval", contract).subset(64)
-    feeds = [encode_sample(sample, contract) for sample in calibration.items]
+    feeds = [encode_sample(sample, contract).tensors for sample in calibration.items]
     folders = {OURS: ours.folder}
     for name in PEERS:
         folders[name] = _peer(name, source, ours, feeds, scratch / model / name.replace(" ", "-"))

@@ -134,9 +134,12 @@ def halve(source: Path, artifact: Path) -> ToolRun:
         version=3,  # the first that takes float16
     )
     model.operatorCodes.append(code)
+    halves: dict[int, int] = {}
     for graph in model.subgraphs:
         weights = [number for number, tensor in enumerate(graph.tensors) if is_float_weight(tensor, model)]
-        graph.operators[:0] = [widen(number, graph, model) for number in weights]
+        graph.operators[:0] = [widen(number, graph, model, halves) for number in weights]
+    for wide in halves:
+        model.buffers[wide].data = None
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     artifact.write_bytes(builder.Output())
@@ -148,17 +151,19 @@ def is_float_weight(tensor: Any, model: Any) -> bool:
     return tensor.type == schema.TensorType.FLOAT32 and data is not None and len(data) >= 4 * SMALLEST
 
 
-def widen(number: int, graph: Any, model: Any) -> Any:
-    """Move the tensor's data into a new float16 tensor; return the operator that makes it float32 again."""
+def widen(number: int, graph: Any, model: Any, halves: dict[int, int]) -> Any:
+    """Give the tensor's data to a new float16 tensor; return the operator that makes it float32 again.
+
+    ``halves``: the float16 buffer of each float32 buffer, which several tensors may share.
+    """
     tensor = graph.tensors[number]
-    wide = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.float32)
-    largest = np.finfo(np.float16).max
-    halves = np.clip(wide, -largest, largest).astype(np.float16)
-    model.buffers.append(schema.BufferT(data=np.frombuffer(halves.tobytes(), np.uint8)))
+    if tensor.buffer not in halves:
+        halves[tensor.buffer] = len(model.buffers)
+        model.buffers.append(schema.BufferT(data=half_precision(model.buffers[tensor.buffer].data)))
     half = schema.TensorT(
         shape=tensor.shape,
         type=schema.TensorType.FLOAT16,
-        buffer=len(model.buffers) - 1,
+        buffer=halves[tensor.buffer],
         name=tensor.name + b"_float16",
         hasRank=True,
     )
@@ -171,6 +176,13 @@ def widen(number: int, graph: Any, model: Any) -> Any:
         builtinOptionsType=schema.BuiltinOptions.DequantizeOptions,
         builtinOptions=schema.DequantizeOptionsT(),
     )
+
+
+def half_precision(data: Array) -> Array:
+    """The bytes of float32 values as those of float16; what is too large becomes the largest."""
+    wide = np.frombuffer(bytes(data), np.float32)
+    largest = np.finfo(np.float16).max
+    return np.frombuffer(np.clip(wide, -largest, largest).astype(np.float16).tobytes(), np.uint8)
 
 
 def notes(artifact: Path) -> list[str]:

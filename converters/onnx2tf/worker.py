@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap
 
 Array = np.ndarray[Any, Any]
+Shapes = dict[str, list[int]]
 
 CHANNELS_FIRST = {
     "Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
@@ -33,14 +35,15 @@ ANY_LAYOUT = {"Add", "Cast", "Clip", "Concat", "Div", "Identity", "Mul", "Pad", 
 
 def convert(request: ConversionRequest) -> ConversionReply:
     source, out = Path(request["source"]), Path(request["out_dir"])
-    graph = onnx.load(source, load_external_data=False).graph
+    model = with_dense_layers(onnx.load(source))
+    graph = model.graph
     keep = [value.name for value in inputs_of(graph) if not feeds_convolutions(value.name, graph)]
     with tempfile.TemporaryDirectory() as scratch:
         # the file's name goes into the result, which must depend on the model alone
-        model = Path(shutil.copyfile(source, Path(scratch, "model.onnx")))
-        made = Path(scratch, "made")
+        rewritten, made = Path(scratch, "model.onnx"), Path(scratch, "made")
+        onnx.save(model, rewritten)
         onnx2tf.convert(
-            input_onnx_file_path=str(model),
+            input_onnx_file_path=str(rewritten),
             output_folder_path=str(made),
             keep_shape_absolutely_input_names=keep or None,
             non_verbose=True,
@@ -64,6 +67,68 @@ def convert(request: ConversionRequest) -> ConversionReply:
         "notes": [f"largest difference to the source on one sample: {error:.1e} of the largest output"],
         "source_nodes": source_nodes(report),
     }
+
+
+def with_dense_layers(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Write ``MatMul(x, weights) + bias`` of more than two dimensions as Gemm between two Reshapes.
+
+    onnx2tf makes FULLY_CONNECTED of that. Of the MatMul it would make BATCH_MATMUL, whose int8 kernel answers
+    zeros where its constant operand has a scale per channel.
+    """
+    model = onnx.shape_inference.infer_shapes(model)
+    graph = model.graph
+    values = (*graph.value_info, *graph.input, *graph.output)
+    shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in values}
+    weights = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    absorbed: set[str] = set()
+    for node in graph.node:
+        if node.output[0] in absorbed:
+            continue
+        if is_dense(node, shapes, weights):
+            bias = bias_of(node, graph, weights)
+            absorbed.update(bias.output if bias else ())
+            nodes += gemm(node, bias, shapes, weights, graph)
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
+
+
+def is_dense(node: onnx.NodeProto, shapes: Shapes, weights: Shapes) -> bool:
+    if node.op_type != "MatMul" or len(weights.get(node.input[1], [])) != 2:
+        return False
+    return len(shapes.get(node.input[0], [])) > 2
+
+
+def bias_of(node: onnx.NodeProto, graph: onnx.GraphProto, weights: Shapes) -> onnx.NodeProto | None:
+    """The Add of one value per column that is all that uses ``node``."""
+    product = node.output[0]
+    users = [user for user in graph.node if product in user.input]
+    if len(users) != 1 or users[0].op_type != "Add" or product in {value.name for value in graph.output}:
+        return None
+    other = next(name for name in users[0].input if name != product) if len(set(users[0].input)) == 2 else ""
+    return users[0] if weights.get(other) == weights[node.input[1]][1:] else None
+
+
+def gemm(
+    node: onnx.NodeProto, bias: onnx.NodeProto | None, shapes: Shapes, weights: Shapes, graph: onnx.GraphProto
+) -> list[onnx.NodeProto]:
+    name, (x, w), last = node.name or node.output[0], node.input, bias or node
+    terms = [other for other in bias.input if other != node.output[0]] if bias else []
+    rows = constant(f"{name}/rows", [-1, weights[w][0]], graph)
+    back = constant(f"{name}/back", shapes[node.output[0]], graph)
+    return [
+        onnx.helper.make_node("Reshape", [x, rows], [f"{name}/in"], rows),
+        onnx.helper.make_node("Gemm", [f"{name}/in", w, *terms], [f"{name}/out"], name),
+        onnx.helper.make_node("Reshape", [f"{name}/out", back], [last.output[0]], back),
+    ]
+
+
+def constant(name: str, shape: list[int], graph: onnx.GraphProto) -> str:
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array(shape, np.int64), name))
+    return name
 
 
 def inputs_of(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
@@ -137,16 +202,19 @@ def run_source(source: Path, sample: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def by_name(details: Iterable[dict[str, Any]], tensors: Mapping[str, Array]) -> dict[str, dict[str, Any]]:
-    """The artifact's tensors by their name in the source; onnx2tf keeps names, but for a ``:0`` or prefix."""
+    """The artifact's tensors by their name in the source, of which onnx2tf keeps letters and digits."""
+    sources = {plain(name): name for name in tensors}
     found = {}
     for detail in details:
-        name = str(detail["name"])
-        bare = name.removeprefix("serving_default_").removesuffix(":0")
-        match_ = name if name in tensors else bare
-        if match_ not in tensors:
-            raise ValueError(f"tensor '{name}' of the TFLite file is not in the source model")
-        found[match_] = detail
+        name = plain(str(detail["name"]).removeprefix("serving_default_"))
+        if name not in sources:
+            raise ValueError(f"tensor '{detail['name']}' of the TFLite file is not in the source model")
+        found[sources[name]] = detail
     return found
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", name)
 
 
 def permutations(source: Sequence[int], artifact: Sequence[int], name: str) -> list[list[int] | None]:
@@ -206,5 +274,6 @@ def source_nodes(report: Mapping[str, Any]) -> dict[str, str]:
     nodes: dict[str, str] = {}
     for record in report["records"]:
         if record["exists_in_final_model"] and record["onnx_op_name"]:
-            nodes.setdefault(record["resolved_tflite_tensor_name"], record["onnx_op_name"])
+            name = record["onnx_op_name"].removesuffix("/rows").removesuffix("/back")
+            nodes.setdefault(record["resolved_tflite_tensor_name"], name)
     return nodes

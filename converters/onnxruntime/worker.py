@@ -34,7 +34,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
             run = halve(source, artifact)
             notes.append("onnxruntime's CPU kernels compute in fp32: half the size, not faster")
         case "int8-dynamic", _:
-            run, quantized = quantize_dynamically(source, artifact)
+            run, quantized = quantize_dynamically(source, artifact, request)
             notes.append(f"{quantized} MatMul nodes run on int8 weights")
         case other:
             raise ValueError(f"precision {other} is not one of this converter's variants")
@@ -88,15 +88,17 @@ def halve(source: Path, artifact: Path) -> ToolRun:
     return tool("onnxruntime.transformers.float16", keep_io_types=True)
 
 
-def quantize_dynamically(source: Path, artifact: Path) -> tuple[ToolRun, int]:
+def quantize_dynamically(source: Path, artifact: Path, request: ConversionRequest) -> tuple[ToolRun, int]:
     """int8 weights per output channel, activations quantized while running; also the number of such nodes."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(source, artifact, per_channel=True, weight_type=QuantType.QInt8)
+    bits = int(request["options"].get("int8_weight_bits", 8))
+    quantize_dynamic(source, artifact, per_channel=True, reduce_range=bits == 7, weight_type=QuantType.QInt8)
     nodes = onnx.load(artifact).graph.node
     quantized = sum(node.op_type in ("MatMulInteger", "DynamicQuantizeMatMul") for node in nodes)
-    return tool("onnxruntime.quantization.quantize_dynamic", per_channel=True, weight_type="int8"), quantized
+    run = tool("onnxruntime.quantization.quantize_dynamic", per_channel=True, weight_bits=bits)
+    return run, quantized
 
 
-def tool(name: str, **arguments: str | bool) -> ToolRun:
+def tool(name: str, **arguments: str | int) -> ToolRun:
     return {"tool": name, "version": ort.__version__, "arguments": dict(arguments)}

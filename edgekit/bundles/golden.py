@@ -23,8 +23,6 @@ TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "fp16": 1e-3, "int8": 0.05, "
 Not 0: thread count and CPU features change the order of float sums. int8: a sum that falls on the other side of
 a rounding step moves one activation by 1/255 of its range, and later layers carry that on.
 """
-ENCODING_TOLERANCE = 1e-4
-"""The same for the encoded inputs: another OpenCV may differ in the last bits, never by a pixel step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from edgekit.bundles.manifest import Accuracy, Fidelity
 from edgekit.contracts import Geometry, LoadedContract, Prediction, agreement
 from edgekit.conversion.parity import fidelity, judge
-from edgekit.conversion.samples import Evaluation, encode
+from edgekit.conversion.samples import Evaluation
 from edgekit.conversion.weights import stored_weights
-from edgekit.data import accuracy
+from edgekit.data import accuracy, encode_sample
 from edgekit.data.arrays import read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def write_inputs(evaluation: Evaluation, contract: LoadedContract, folder: Path)
     folder.mkdir(parents=True)
     files, geometries = [], []
     for place, sample in enumerate(evaluation.samples):
-        encoded = encode(sample, contract)
+        encoded = encode_sample(sample, contract)
         files.append(folder / f"{place:05d}.npz")
         write_arrays(files[-1], encoded.tensors)
         geometries.append(encoded.meta)

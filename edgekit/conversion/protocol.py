@@ -73,11 +73,3 @@ class ConversionReply(TypedDict):
     """What a user should know: operators left in float, nothing quantized, fallbacks."""
     source_nodes: NotRequired[dict[str, str]]
     """Artifact operator name -> source node name, where the tool renames."""
-
-
-class WorkerFailure(TypedDict):
-    """What the launcher writes instead of a reply when the worker raised."""
-
-    error: str
-    """One line: what went wrong, in the tool's words."""
-    traceback: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
+from pydantic import Field
+
 from edgekit.strict import Strict, check_record
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class _Reply(Strict):
     io: _IoMap
     tools: tuple[_ToolRun, ...]
     notes: tuple[str, ...]
-    source_nodes: dict[str, str] = {}  # noqa: RUF012 - a record's field, copied by pydantic
+    source_nodes: dict[str, str] = Field(default_factory=dict)
 
 
 def check_reply(answer: object, out_dir: Path) -> tuple[ConversionReply | None, list[str]]:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.contracts import Encoded, LoadedContract, Raw
+from edgekit.contracts import LoadedContract, Raw
 from edgekit.contracts.schema import ImageInput, TensorInput
 from edgekit.data import Sample, Samples, open_samples
-from edgekit.errors import DataError
 
 EVALUATION_LABELLED = (200, 1000)
 """At least and at most; in between what ``EVALUATION_MACS`` allow."""
@@ -65,15 +64,6 @@ def labelled_count(macs: int | None) -> int:
     """How many labelled samples a model of ``macs`` is scored on."""
     low, high = EVALUATION_LABELLED
     return max(low, min(high, EVALUATION_MACS // macs)) if macs else high
-
-
-def encode(sample: Sample, contract: LoadedContract) -> Encoded:
-    """A sample as the model's inputs; DataError names it."""
-    raw = sample.load()
-    try:
-        return contract.encode(raw)
-    except DataError as error:
-        raise DataError(f"{sample.id}: {error}") from None
 
 
 def _random_evaluation(contract: LoadedContract, count: int) -> Evaluation:

@@ -13,6 +13,7 @@ from edgekit.conversion.cache import FinishedStep, Key, StepCache, digest
 from edgekit.conversion.keys import code_sha256, package_versions, tool_versions
 from edgekit.conversion.qdq import quantize
 from edgekit.conversion.workers import run_worker
+from edgekit.errors import WorkerError
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
@@ -64,6 +65,9 @@ class Workshop:
     logs: Path
     seen: dict[str, bool] = field(default_factory=dict, init=False)
     """Name of each step of this run -> whether an earlier run had made it."""
+
+    failed: dict[str, WorkerError] = field(default_factory=dict, init=False)
+    """Steps that failed in this run: candidates that share one do not try it again."""
 
     @property
     def reused(self) -> int:
@@ -200,8 +204,15 @@ class Workshop:
         }
 
     def _step(self, key: Key, make: Callable[[Path], ConversionReply]) -> FinishedStep:
-        done = self.cache.get(key, make)
-        self.seen.setdefault(digest(key), done.reused)
+        name = digest(key)
+        if name in self.failed:
+            raise self.failed[name]
+        try:
+            done = self.cache.get(key, make)
+        except WorkerError as error:
+            self.failed[name] = error
+            raise
+        self.seen.setdefault(name, done.reused)
         return done
 
     def _log(self, name: str, key: Key) -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edgekit.contracts import LoadedContract
+from edgekit.contracts import Encoded, LoadedContract
 from edgekit.contracts.types import Tensor
 from edgekit.data.arrays import write_arrays
 from edgekit.data.samples import Sample, Samples, listing
@@ -25,7 +25,7 @@ class CalibrationSet:
     source: str
     samples: int
     sha256: str
-    """As ``samples_sha256``."""
+    """Over all encoded samples in order: of each its inputs by name, with dtype and shape."""
 
 
 def write_calibration(
@@ -39,7 +39,7 @@ def write_calibration(
     digest, problems = hashlib.sha256(), []
     for place, sample in enumerate(samples):
         try:
-            tensors = encode_sample(sample, contract)
+            tensors = encode_sample(sample, contract).tensors
         except DataError as error:
             problems.append(str(error))
             continue
@@ -54,21 +54,13 @@ def write_calibration(
     )
 
 
-def encode_sample(sample: Sample, contract: LoadedContract) -> dict[str, Tensor]:
-    """Inputs of one sample; DataError names it."""
+def encode_sample(sample: Sample, contract: LoadedContract) -> Encoded:
+    """A sample as the model's inputs; DataError names it."""
     raw = sample.load()
     try:
-        return contract.encode(raw).tensors
+        return contract.encode(raw)
     except DataError as error:
         raise DataError(f"{sample.id}: {error}") from None
-
-
-def samples_sha256(encoded: Iterable[Mapping[str, Tensor]]) -> str:
-    """One hash over all encoded inputs in order: of each sample its inputs by name, with dtype and shape."""
-    digest = hashlib.sha256()
-    for tensors in encoded:
-        _add(digest, tensors)
-    return digest.hexdigest()
 
 
 def _add(digest: hashlib._Hash, tensors: Mapping[str, Tensor]) -> None:

@@ -12,10 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-import numpy as np
 import numpy.typing as npt
 
-from edgekit.data.arrays import write_arrays
+from edgekit.data.arrays import read_arrays, write_arrays
 from edgekit.devices.transport import Process, Transport
 from edgekit.errors import DeviceError
 
@@ -196,5 +195,4 @@ class RunnerSession:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "out.npz"
             self._transport.fetch(remote, path)
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+            return read_arrays(path)

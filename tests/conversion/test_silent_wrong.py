@@ -25,7 +25,6 @@ from tests.converters.steps import DATA, Steps
 from tests.graphs import Graph, floats, renamed, samples, tiny_bert, tiny_cnn
 from tests.runtimes import Arrays, run_onnx, run_openvino, run_tflite
 
-
 # how ai-edge-quantizer calibrates; its interpreter warns of the memory
 PRESERVES_ALL_TENSORS = pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning")
 
@@ -245,7 +244,7 @@ def minilm(folder: Path) -> tuple[Path, list[Arrays], list[Arrays]]:
     model = resolve("minilm")
     contract = load_contract(model.parent / "contract.toml")
     texts = open_samples(model.parent / "calib" / "texts.txt", contract, limit=24)
-    encoded = [encode_sample(sample, contract) for sample in texts]
+    encoded = [encode_sample(sample, contract).tensors for sample in texts]
     shapes = {name: value.shape for name, value in encoded[0].items()}
     prepared = prepare_onnx(load_model(model, shapes), folder / "minilm.onnx")
     return prepared, encoded[:16], encoded[16:]

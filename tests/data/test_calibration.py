@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from edgekit.data import open_samples, read_raw, samples_sha256, write_calibration, write_raw
+from edgekit.contracts import tensor_contract
+from edgekit.data import Samples, open_samples, read_raw, write_calibration, write_raw
 from edgekit.data.arrays import read_arrays, write_arrays
 from edgekit.errors import DataError
-from tests.contracts.making import picture, text_contract
+from tests.contracts.making import Spec, picture, text_contract
 from tests.data.making import arrays_contract, classifier, encoded, photos
 
 
@@ -28,19 +30,30 @@ def test_each_sample_is_one_file_of_the_model_s_inputs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(written.folder / "00001.npz")["x"], tensors["x"])
 
 
-def test_the_hash_tells_samples_order_and_contract_apart(tmp_path: Path) -> None:
+def test_the_hash_tells_samples_and_their_order_apart(tmp_path: Path) -> None:
     contract = classifier(tmp_path)
     samples = open_samples(photos(tmp_path / "data", ["a.png", "b.png"]), contract)
-    written = write_calibration(samples, contract, tmp_path / "out")
-    tensors = [contract.encode(sample.load()).tensors for sample in samples]
-    assert (
-        written.sha256
-        == samples_sha256(tensors)
-        == write_calibration(samples, contract, tmp_path / "2").sha256
+    first, again, turned, fewer = (
+        write_calibration(Samples("data", items), contract, tmp_path / str(place))
+        for place, items in enumerate((samples.items, samples.items, samples.items[::-1], samples.items[:1]))
     )
-    assert written.sha256 != samples_sha256(tensors[::-1])
-    assert written.sha256 != samples_sha256([{"x": item["x"].astype(np.float64)} for item in tensors])
-    assert (tmp_path / "out" / "00000.npz").read_bytes() == (tmp_path / "2" / "00000.npz").read_bytes()
+    assert first.sha256 == again.sha256
+    assert len({first.sha256, turned.sha256, fewer.sha256}) == 3
+    assert (first.folder / "00000.npz").read_bytes() == (again.folder / "00000.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "other", [np.zeros((1, 2), np.int32), np.zeros((2, 1), np.float32)], ids=["type", "shape"]
+)
+def test_the_hash_tells_types_and_shapes_apart(tmp_path: Path, other: np.ndarray[Any, Any]) -> None:
+    """Each of these arrays is eight bytes of zeros."""
+    hashes = set()
+    for x in (np.zeros((1, 2), np.float32), other):
+        contract = tensor_contract([Spec("x", x.shape, x.dtype.name)], [Spec("y", (1,))])
+        write_arrays(tmp_path / "0.npz", {"x": x})
+        samples = open_samples(tmp_path / "0.npz", contract)
+        hashes.add(write_calibration(samples, contract, tmp_path / x.dtype.name).sha256)
+    assert len(hashes) == 2
 
 
 def test_every_sample_that_cannot_be_used_is_named(tmp_path: Path) -> None:
