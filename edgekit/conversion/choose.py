@@ -98,6 +98,16 @@ def choose(
     ordered = sorted(
         entrants, key=lambda entrant: (PRECISIONS.index(entrant.precision), -entrant.fidelity.sqnr_db)
     )
+    choice = _choose(ordered, asked, latency_ms)
+    if choice.kept.precision in asked:
+        return choice
+    return replace(
+        choice, reason=f"nothing of what was asked for ({' or '.join(asked)}) held; {choice.reason}"
+    )
+
+
+def _choose(ordered: Sequence[Entrant], asked: Sequence[Precision], latency_ms: float | None) -> Choice:
+    """``ordered``: the most exact first."""
     if any(entrant.timing is None for entrant in ordered):
         return _choose_untimed(ordered, asked)
     out = [(entrant, entrant.out_of_final) for entrant in ordered if entrant.out_of_final]
@@ -152,7 +162,11 @@ def _choose_untimed(ordered: Sequence[Entrant], asked: Sequence[Precision]) -> C
             continue
         reason = f"{_name(kept)} comes first by rule (not timed)" if entrant in wanted else _not_asked(asked)
         beaten.append((entrant, reason))
-    reason = "by rule, not timed: native int8 first, then the target's order of runtimes, then the more exact"
+    reason = "not timed"
+    if kept.precision in asked:
+        reason = (
+            "by rule, not timed: native int8 first, then the target's order of runtimes, then the more exact"
+        )
     return Choice(kept=kept, reason=reason, beaten=tuple(beaten), dropped=())
 
 

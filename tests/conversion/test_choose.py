@@ -130,6 +130,13 @@ def test_fp32_comes_back_where_what_was_asked_for_is_slower() -> None:
     found = choose([entrant("onnxruntime", "fp32", 1.0), entrant("onnxruntime", "int8", 2.0)], ("int8",))
     assert kept(found) == "onnxruntime fp32"
     assert "slower" in reason_of(found, "onnxruntime int8")
+    assert found.reason.startswith("nothing of what was asked for (int8) held; takes 1.0")
+
+
+def test_where_nothing_asked_for_holds_no_rule_is_given_as_the_reason() -> None:
+    """int8 was dropped before the choice, for a board that cannot be timed here."""
+    found = choose([entrant("onnxruntime", "fp32", None)], ("int8",))
+    assert found.reason == "nothing of what was asked for (int8) held; not timed"
 
 
 def test_who_is_out_of_the_final_keeps_its_reason() -> None:
