@@ -23,6 +23,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
     as_ort = request["options"].get("format") == "ort"
     artifact = out / ("model.ort" if as_ort else "model.onnx")
     notes: list[str] = []
+    more: list[ToolRun] = []
     match request["precision"], as_ort:
         case "fp32", _:
             run = optimize(source, artifact, request["threads"], as_ort=as_ort)
@@ -30,13 +31,17 @@ def convert(request: ConversionRequest) -> ConversionReply:
             run = optimize(source, artifact, request["threads"], as_ort=True)
         case "int8", False:
             run = keep(source, artifact)
-        case "fp16", _:
+        case "fp16", False:
             run = halve(source, artifact)
             notes.append("onnxruntime's CPU kernels compute in fp32: half the size, not faster")
         case "int8-dynamic", _:
-            run, quantized = quantize_dynamically(source, artifact, request)
+            made = out / "model.onnx"
+            run, quantized = quantize_dynamically(source, made, request)
+            if as_ort:
+                more = [optimize(made, artifact, request["threads"], as_ort=True)]
+                made.unlink()
             notes.append(f"{quantized} MatMul nodes run on int8 weights")
-        case other:
+        case other, _:
             raise ValueError(f"precision {other} is not one of this converter's variants")
     graph = onnx.load(source, load_external_data=False).graph
     constants = {tensor.name for tensor in graph.initializer}
@@ -47,7 +52,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
             "inputs": list(same(value for value in graph.input if value.name not in constants)),
             "outputs": list(same(graph.output)),
         },
-        "tools": [run],
+        "tools": [run, *more],
         "notes": notes,
     }
 

@@ -29,6 +29,8 @@ def stored_weights(path: Path, artifact_format: ArtifactFormat) -> Mapping[str, 
     match artifact_format:
         case "onnx":
             return _count(_onnx_weights(path))
+        case "ort":
+            return _count(_ort_weights(path))
         case "openvino-ir":
             return _count(_openvino_weights(path))
         case "tflite":
@@ -63,6 +65,19 @@ def _constant_nodes(graph: onnx.GraphProto) -> Iterable[onnx.TensorProto]:
     for node in graph.node:
         if node.op_type == "Constant":
             yield from (attribute.t for attribute in node.attribute if attribute.name == "value")
+
+
+def _ort_weights(path: Path) -> Iterable[tuple[str, tuple[int, ...]]]:
+    """onnxruntime brings the readers of its own format along; constants are initializers there."""
+    import onnx
+    from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs.InferenceSession import InferenceSession
+
+    graph = InferenceSession.GetRootAs(path.read_bytes(), 0).Model().Graph()
+    for index in range(graph.InitializersLength()):
+        tensor = graph.Initializers(index)
+        # its element types are numbered as ONNX numbers them
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.DataType()).name
+        yield dtype, tuple(tensor.Dims(axis) for axis in range(tensor.DimsLength()))
 
 
 def _openvino_weights(path: Path) -> Iterable[tuple[str, tuple[int, ...]]]:

@@ -16,6 +16,7 @@ from edgekit.bundles.verify import verify_bundle
 from edgekit.catalog import Catalog, load_catalog
 from edgekit.conversion.convert import Conversion, Order, convert
 from edgekit.conversion.plan import PRECISIONS
+from edgekit.conversion.weights import narrow_elements, stored_weights
 from edgekit.devices import LocalDevice
 from edgekit.errors import BundleError, ContractError, ConversionError, DataError, ModelError
 from tests.conversion.bad_workers import CRASHES, GOOD, SLOW, UNFOLDS, WRONG
@@ -273,6 +274,20 @@ def test_a_target_for_which_nothing_can_be_built_says_why(order: Order, project:
     write_target(project, "npu", more='status = "waiting"\nwaits_for = "its compiler"')
     with pytest.raises(ConversionError, match="nothing can be built for onnxruntime yet: its compiler"):
         convert(replace(order, targets=("npu",)))
+
+
+def test_an_app_with_a_minimal_runtime_gets_the_ort_format(order: Order) -> None:
+    """Static int8, read off the .ort itself: a file whose weights were not quantized would have been dropped."""
+    found = convert(replace(order, targets=("android-arm64-minimal",)))
+    (kept,) = found.bundles
+    artifact = kept.manifest.artifact
+    assert (artifact.format, artifact.precision, kept.manifest.variant) == ("ort", "int8", "ort")
+    stored = stored_weights(kept.path / artifact.path, "ort")
+    assert stored is not None
+    # the classifier's convolutions and its dense layer
+    assert narrow_elements(stored) > 0.9 * sum(stored.values())
+    assert any(step.tool == "onnxruntime, ORT format" for step in kept.manifest.steps)
+    assert verify_bundle(read_bundle(kept.path), LocalDevice()).ok
 
 
 def test_a_quantized_model_that_was_unfolded_is_not_handed_out(
