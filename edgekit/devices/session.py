@@ -48,6 +48,8 @@ class TimedRuns:
     """How often a thread gave the processor up by itself."""
     process_cpu_ms: float
     """Processor time of the runner since its start."""
+    check_ms: float
+    """What the first run after loading took to compare with the golden pair, outside of every sample."""
 
 
 class RunnerSession:
@@ -110,6 +112,7 @@ class RunnerSession:
             preemptions=int(reply["preemptions"]),
             waits=int(reply["waits"]),
             process_cpu_ms=float(reply["process_cpu_ms"]),
+            check_ms=float(reply["check_ms"]),
         )
 
     def infer(self, inputs: Sequence[Tensors]) -> list[dict[str, npt.NDArray[Any]]]:

@@ -16,7 +16,7 @@ from edgekit.bundles import Bundle
 from edgekit.devices import Device, RunnerSession
 from edgekit.profiling.blocks import TimedBlock, is_computing, time_block, undisturbed_ms, warm_up
 from edgekit.profiling.comparison import Comparison, Metric, MetricName
-from edgekit.profiling.measure import cold_start, require_golden
+from edgekit.profiling.measure import cold_start
 from edgekit.profiling.record import Start
 from edgekit.profiling.statistics import percentile, ratio_ci
 from edgekit.progress import Advance
@@ -157,7 +157,6 @@ class _Running:
 def _start(stack: ExitStack, bundle: Bundle, device: Device, threads: int) -> _Running:
     session = stack.enter_context(device.start(bundle.folder, threads=threads, keep_peaks=True))
     start = cold_start(session)
-    require_golden(session, f"{bundle.path.name} on {device.name}")
     size = warm_up(session)
     return _Running(session, start, size, int(session.memory()["peak"]))
 

@@ -6,16 +6,15 @@ import contextlib
 import gc
 import resource
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from .adapt import to_artifact, to_source
 from .arrays import read_npz, write_npz
 from .bundle import check_files, read_bundle
 from .context import busy_ms, read_context
 from .failure import RunnerError
-from .golden import Golden, compare, read_golden, synthetic_inputs
+from .golden import Comparison, Golden, compare, read_golden, synthetic_inputs
 from .memory import PhaseMemory
 from .sessions import Array, Session, import_runtime
 from .yardstick import yardstick_ms
@@ -34,6 +33,8 @@ class Engine:
         self._golden: Golden | None = None
         self._feeds: dict[str, Array] = {}
         self._answered = False
+        self._checked = False
+        """Since it was loaded the artifact has reproduced its golden pair, or there is none."""
         self._memory = PhaseMemory(reset=reset_peaks)
 
     def context(self) -> dict[str, object]:
@@ -47,7 +48,12 @@ class Engine:
         }
 
     def load(self) -> dict[str, object]:
-        """Check the files and open the artifact. ``check_ms`` is the check, no application would repeat it."""
+        """Check the files and open the artifact. ``check_ms`` is the check, no application would repeat it.
+
+        The golden pair is checked on the first inference, which answers its input anyway: one here would be the
+        first, and neither start nor memory would be what an application sees.
+        """
+        self._checked = False
         started = time.perf_counter()
         check_files(self._bundle)
         self._golden = read_golden(self._bundle)
@@ -70,23 +76,33 @@ class Engine:
         self._loaded()
         if self._golden is None:
             raise RunnerError(f"{self._bundle.folder}: the bundle has no golden pair")
-        outputs = self._source_outputs(self._answer(self._feeds))
-        return compare(self._golden, outputs, self._bundle.max_relative_error)
+        found = self._compared(self._golden, self._answer(self._feeds))
+        self._checked = self._checked or found.reproduced
+        return found.facts()
 
     def run(self, runs: int, warmup: int) -> dict[str, object]:
-        """Time ``runs`` inferences: the runtime's call alone, inputs as the artifact takes them."""
+        """Time ``runs`` inferences: the runtime's call alone, inputs as the artifact takes them.
+
+        ``check_ms``: what comparing the first one with the golden pair took.
+        """
         session = self._loaded()
         samples: list[tuple[float, float]] = []
-        if not self._answered and warmup + runs:
-            with self._memory.phase("first"):
-                samples.append(_timed(session, self._feeds))
+        check_ms = 0.0
+        if not self._checked and warmup + runs:
+            outputs: dict[str, Array] = {}
+            with self._memory.phase("steady" if self._answered else "first"):
+                samples.append(_timed(lambda: outputs.update(session.run(self._feeds))))
             self._answered = True
+            # between two inferences and outside every phase: no sample and no peak holds any of it
+            started = time.perf_counter()
+            self._check(outputs)
+            check_ms = (time.perf_counter() - started) * 1000
         with self._memory.phase("steady"), _no_collection():
             while len(samples) < warmup:
-                samples.append(_timed(session, self._feeds))
+                samples.append(_timed(lambda: session.run(self._feeds)))
             before, machine_before = resource.getrusage(resource.RUSAGE_SELF), busy_ms()
             while len(samples) < warmup + runs:
-                samples.append(_timed(session, self._feeds))
+                samples.append(_timed(lambda: session.run(self._feeds)))
             after, machine_after = resource.getrusage(resource.RUSAGE_SELF), busy_ms()
         kept = samples[warmup:]
         return {
@@ -97,11 +113,12 @@ class Engine:
             "waits": after.ru_nvcsw - before.ru_nvcsw,
             # of the whole process since its start: what a cold start would take undisturbed
             "process_cpu_ms": (after.ru_utime + after.ru_stime) * 1000,
+            "check_ms": check_ms,
         }
 
     def infer(self, inputs: list[str], out: str) -> dict[str, object]:
         """Answer each .npz of source inputs with an .npz of source outputs in the folder ``out``."""
-        session = self._loaded()
+        session = self._checked_session()
         written = []
         for path in inputs:
             feeds = to_artifact(self._bundle, session, read_npz(Path(path)))
@@ -112,7 +129,7 @@ class Engine:
 
     def operators(self, runs: int) -> dict[str, object]:
         """Mean time by operator, in a session of its own."""
-        self._loaded()
+        self._checked_session()
         times, how = self._runtime.operators(self._bundle, self._threads, self._feeds, runs)
         return {
             "operators": [{"name": time.name, "op": time.op, "ms": time.ms} for time in times],
@@ -121,7 +138,7 @@ class Engine:
 
     def second_session(self) -> dict[str, object]:
         """Load and first answer of another session in this running process."""
-        self._loaded()
+        self._checked_session()
         started = time.perf_counter()
         session = self._runtime.open(self._bundle, self._threads)
         session.run(self._feeds)
@@ -142,6 +159,28 @@ class Engine:
             raise RunnerError("load first")
         return self._session
 
+    def _checked_session(self) -> Session:
+        """The session, after the golden pair was checked: before whatever is not an inference of its input."""
+        session = self._loaded()
+        if not self._checked:
+            self._check(self._answer(self._feeds))
+        return session
+
+    def _check(self, outputs: Mapping[str, Array]) -> None:
+        """Compare the artifact's answer to the golden input; RunnerError where it is not the recorded one."""
+        if self._golden is not None:
+            found = self._compared(self._golden, outputs)
+            if not found.reproduced:
+                raise RunnerError(
+                    f"the golden pair does not reproduce here: {self._runtime.name} {self._runtime.version} does "
+                    f"not answer the golden input as it did when the bundle was made: {found.words}. "
+                    "Convert for this device"
+                )
+        self._checked = True
+
+    def _compared(self, golden: Golden, outputs: Mapping[str, Array]) -> Comparison:
+        return compare(golden, self._source_outputs(outputs), self._bundle.max_relative_error)
+
     def _answer(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         session = self._loaded()
         with self._memory.phase("steady" if self._answered else "first"):
@@ -154,12 +193,12 @@ class Engine:
         return to_source(self._bundle, self._loaded(), outputs, dtypes)
 
 
-def _timed(session: Session, feeds: Mapping[str, Any]) -> tuple[float, float]:
+def _timed(infer: Callable[[], object]) -> tuple[float, float]:
     """Wall time and processor time (of all threads) of one inference, in ms."""
     # the slower clock is read outside of what the other one times
     cpu_started = time.process_time()
     started = time.perf_counter()
-    session.run(feeds)
+    infer()
     wall = time.perf_counter() - started
     return wall * 1000, (time.process_time() - cpu_started) * 1000
 

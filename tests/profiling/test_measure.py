@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from edgekit.bundles import read_bundle
-from edgekit.devices import LocalDevice
+from edgekit.bundles.read import file_entries
+from edgekit.devices import LocalDevice, RunnerSession
 from edgekit.errors import BundleError, DeviceError, ModelError
 from edgekit.profiling import Extent, interleave, profile, runnable
 from edgekit.profiling.names import source_operators
 from edgekit.profiling.record import Measurement, OperatorTime
-from tests.runner.bundles import conv_net, litert_bundle, onnx_bundle
+from tests.runner.bundles import conv_net, image, litert_bundle, onnx_bundle
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +125,43 @@ def test_wrong_answers_are_not_timed(bundle: Path, tmp_path: Path) -> None:
         DeviceError, match=r"wrong\.edgekit on local: the golden pair does not reproduce here"
     ):
         profile(wrong, LocalDevice(), extent=Extent(runs=2))
+
+
+def test_an_artifact_that_was_exchanged_is_refused_whoever_runs_it(tmp_path: Path) -> None:
+    """Every hash is right, the answers are not: the runner itself says so, before it answers anything else."""
+    wrong, another = onnx_bundle(tmp_path / "wrong.edgekit"), conv_net()
+    head = next(tensor for tensor in another.graph.initializer if tensor.name == "head")
+    head.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(head), "head"))
+    (wrong / "model.onnx").write_bytes(another.SerializeToString())
+    manifest = read_bundle(wrong).manifest
+    sealed = manifest.model_copy(update={"files": file_entries(wrong, without=("manifest.json",))})
+    (wrong / "manifest.json").write_text(sealed.model_dump_json(by_alias=True))
+    # turned round: as far off as twice its largest value
+    figures = r"output 'scores': relative error 2, allowed 0\.0001, cosine -1\.0000"
+    with pytest.raises(DeviceError, match=figures):
+        profile(wrong, LocalDevice(), extent=Extent(runs=2))
+    asked: list[Callable[[RunnerSession], object]] = [
+        lambda session: session.infer([{"image": image()}]),
+        lambda session: session.second_session(),
+        lambda session: session.operators(1),
+        lambda session: session.run(1),
+    ]
+    for ask in asked:
+        with LocalDevice().start(wrong, threads=1) as session:
+            session.load()
+            for _ in range(2):  # asked again it is as wrong
+                with pytest.raises(DeviceError, match="the golden pair does not reproduce here"):
+                    ask(session)
+
+
+def test_the_golden_pair_costs_one_inference_a_load(bundle: Path) -> None:
+    """None where the first one is timed, which answers the golden input anyway."""
+    with LocalDevice().start(bundle, threads=1) as session:
+        session.load()
+        assert session.timed_runs(1).check_ms > 0
+        assert session.timed_runs(2).check_ms == 0
+        session.load()
+        assert session.timed_runs(1).check_ms > 0
 
 
 def test_a_changed_bundle_is_refused(tmp_path: Path) -> None:
