@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+import pytest
 
 from edgekit.catalog_schema import Converter, Variant
+from edgekit.conversion.environments import environment_state
 from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap
 from edgekit.conversion.qdq import quantize
 from edgekit.conversion.workers import run_worker
@@ -28,6 +30,13 @@ def load_converter(name: str) -> Converter:
     converter, problems = read_record(CONVERTERS / name / "converter.toml", Converter)
     assert converter is not None, problems
     return converter
+
+
+def need_environment(converter: Converter) -> None:
+    """Skip the test, with the reason, where the converter's environment is not there and cannot be made."""
+    state = environment_state(converter, CONVERTERS / converter.id)
+    if not state.ready:
+        pytest.skip(f"converter '{converter.id}' {state.detail}; try: {state.next_step}")
 
 
 @dataclass(frozen=True)

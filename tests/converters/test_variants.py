@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from edgekit.catalog_schema import Converter, Variant
+from edgekit.conversion.environments import EnvironmentState
 from edgekit.conversion.parity import fidelity, judge
 from edgekit.conversion.weights import stored_weights
-from tests.converters.steps import CONVERTERS, DATA, MODELS, Steps, load_converter
+from tests.converters.steps import CONVERTERS, DATA, MODELS, Steps, load_converter, need_environment
 
 FOLDERS = sorted(path.parent for path in CONVERTERS.glob("*/converter.toml"))
 
@@ -40,6 +41,7 @@ def suited(variant: Variant) -> list[str]:
 
 @pytest.mark.parametrize(("converter", "variant", "model"), cases())
 def test_variant(converter: Converter, variant: Variant, model: str, tmp_path: Path) -> None:
+    need_environment(converter)
     steps = Steps(model, tmp_path)
     made = steps.convert(converter, variant)
 
@@ -87,11 +89,19 @@ def test_operator_lists_are_sorted_and_named(folder: Path) -> None:
     assert any(character.isdigit() for character in operators.source)  # the tool's version
 
 
+def test_a_machine_without_a_fitting_python_skips_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = EnvironmentState(ready=False, detail="needs Python 3.12", next_step="edgekit converters setup")
+    monkeypatch.setattr("tests.converters.steps.environment_state", lambda *_: nowhere)
+    with pytest.raises(pytest.skip.Exception, match=r"needs Python 3\.12; try: edgekit converters setup"):
+        need_environment(load_converter("onnx2tf"))
+
+
 @pytest.mark.network
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_tflite_fixtures_are_what_onnx2tf_makes(model: str, tmp_path: Path) -> None:
-    steps = Steps(model, tmp_path)
     onnx2tf = load_converter("onnx2tf")
+    need_environment(onnx2tf)
+    steps = Steps(model, tmp_path)
     made = steps.convert(onnx2tf, onnx2tf.variants[0])
     assert made.path.read_bytes() == (DATA / f"{model}.tflite").read_bytes()
