@@ -151,7 +151,8 @@ class _Reader:
         if index >= self._model.BuffersLength():
             raise ValueError(f"a tensor names buffer {index}, there are {self._model.BuffersLength()}")
         buffer = self._model.Buffers(index)
-        if buffer.Offset() > 1:  # data behind the flatbuffer, in files that would be longer than 2 GiB
+        # data behind the flatbuffer: in files beyond 2 GiB, and where ai-edge-quantizer wrote more than a few KB
+        if buffer.Offset() > 1:
             if buffer.Offset() + buffer.Size() > len(self._content):
                 raise ValueError(f"buffer {index} ends past the end of the file")
             return int(buffer.Size())

@@ -15,8 +15,11 @@ SCALE, ZERO_POINT = 0.05, 3
 """Of the 8-bit input and output."""
 
 
-def dense_net(*, int8: bool = False, layers: int = 2, width: int = 8) -> bytes:
-    """Dense layers with ReLU and a logistic at the end; ``int8``: 8-bit input and output around them."""
+def dense_net(*, int8: bool = False, layers: int = 2, width: int = 8, gain: float = 1.0) -> bytes:
+    """Dense layers with ReLU and a logistic at the end; ``int8``: 8-bit input and output around them.
+
+    ``gain``: standard deviation of the weights.
+    """
     net = _Net()
     random = np.random.default_rng(3)
     last = net.tensor("image", (1, width), int8=int8)
@@ -24,7 +27,9 @@ def dense_net(*, int8: bool = False, layers: int = 2, width: int = 8) -> bytes:
     if int8:
         last = net.operator(schema.BuiltinOperator.DEQUANTIZE, [last], "image_float", (1, width))
     for layer in range(layers):
-        weights = net.constant(f"w{layer}", random.standard_normal((width, width)).astype(np.float32))
+        weights = net.constant(
+            f"w{layer}", (gain * random.standard_normal((width, width))).astype(np.float32)
+        )
         bias = net.constant(f"b{layer}", random.standard_normal(width).astype(np.float32))
         last = net.operator(
             schema.BuiltinOperator.FULLY_CONNECTED, [last, weights, bias], f"dense{layer}", (1, width)
