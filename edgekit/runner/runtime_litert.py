@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from .bundle import Bundle
 from .failure import RunnerError
 from .sessions import Array, OperatorTime, Spec
@@ -61,7 +63,9 @@ class LiteRtSession:
             self._interpreter = interpreter(model_path=str(bundle.artifact), num_threads=threads)
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError, SystemError) as error:
-            raise RunnerError(f"the TFLite runtime does not open {bundle.artifact.name}: {error}") from error
+            raise RunnerError(
+                f"the TFLite runtime does not open {bundle.artifact.name}: {error}{_numpy_hint(interpreter)}"
+            ) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._in = {str(detail["name"]): int(detail["index"]) for detail in inputs}
         self._out = {str(detail["name"]): int(detail["index"]) for detail in outputs}
@@ -73,6 +77,13 @@ class LiteRtSession:
             self._interpreter.set_tensor(self._in[name], value)
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(index) for name, index in self._out.items()}
+
+
+def _numpy_hint(interpreter: Any) -> str:
+    """tflite-runtime was built against numpy 1; with numpy 2 it fails without a word on why."""
+    if interpreter.__module__.startswith("tflite_runtime") and int(np.__version__.split(".")[0]) >= 2:
+        return f" (tflite-runtime needs numpy<2, here is {np.__version__}: pip install 'numpy<2')"
+    return ""
 
 
 def _spec(detail: Any) -> Spec:

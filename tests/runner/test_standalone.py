@@ -38,7 +38,7 @@ def test_is_written_in_the_oldest_python(path: Path) -> None:
 
 
 def test_compiles_with_the_oldest_python(tmp_path: Path) -> None:
-    python = _python(OLDEST)
+    python = installed_python(OLDEST)
     if python is None:
         pytest.skip("no Python 3.9 on this machine")
     room = _copied_alone(tmp_path)
@@ -108,7 +108,8 @@ def _run(room: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _python(version: tuple[int, int]) -> str | None:
+def installed_python(version: tuple[int, int]) -> str | None:
+    """Where this machine has that Python."""
     name = f"python{version[0]}.{version[1]}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     # pyenv's shims answer for versions that are not active
