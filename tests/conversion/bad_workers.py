@@ -58,6 +58,25 @@ WRONG = _FRAME.format(
             graph.initializer[index].CopyFrom(numpy_helper.from_array(weight[:, ::-1].copy(), tensor.name))
 """
 )
+UNLOADABLE = """
+from pathlib import Path
+
+
+def convert(request):
+    # no runtime reads this; the reply is that of a success
+    (Path(request["out_dir"]) / "model.onnx").write_bytes(b"truncated")
+    value = {"transpose": None, "dtype": "float32"}
+    return {
+        "artifact": "model.onnx",
+        "files": ["model.onnx"],
+        "io": {
+            "inputs": [{"name": "x", "source": "x", **value}],
+            "outputs": [{"name": "y", "source": "y", **value}],
+        },
+        "tools": [{"tool": "a tool", "version": "1", "arguments": {}}],
+        "notes": [],
+    }
+"""
 CRASHES = """
 import os
 import signal

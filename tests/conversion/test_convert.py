@@ -19,7 +19,7 @@ from edgekit.conversion.plan import PRECISIONS
 from edgekit.conversion.weights import narrow_elements, stored_weights
 from edgekit.devices import LocalDevice
 from edgekit.errors import BundleError, ContractError, ConversionError, DataError, ModelError
-from tests.conversion.bad_workers import CRASHES, GOOD, SLOW, UNFOLDS, WRONG
+from tests.conversion.bad_workers import CRASHES, GOOD, SLOW, UNFOLDS, UNLOADABLE, WRONG
 from tests.conversion.project import ELSEWHERE, FP32, INT8, write_converter, write_target
 from tests.conversion.stripes import write_classifier, write_images
 from tests.graphs import Graph, floats, renamed, tiny_cnn
@@ -124,19 +124,21 @@ def test_a_board_that_is_not_here_gets_no_times(quick: Order) -> None:
 def test_slow_wrong_and_crashing_candidates_are_dropped_with_their_reasons(
     order: Order, project: Path
 ) -> None:
-    """Each of these files loads, and each tool said it had succeeded (but the one that crashed)."""
-    for name, code in {"slow": SLOW, "wrong": WRONG, "crashes": CRASHES}.items():
+    """Each tool but the one that crashed said it had succeeded."""
+    for name, code in {"slow": SLOW, "wrong": WRONG, "crashes": CRASHES, "broken": UNLOADABLE}.items():
         write_converter(project, name, INT8, worker=code)
     found = convert(order)
     why = reasons(found)
     assert "slow" in why["slow int8"] or "takes" in why["slow int8"]
     assert "SQNR" in why["wrong int8"]
     assert "crashed (SIGSEGV)" in why["crashes int8"]
+    assert "its artifact does not run as it should" in why["broken int8"]
+    assert "onnxruntime does not open model.onnx" in why["broken int8"]
     assert found.bundles[0].manifest.converter == "onnxruntime"
     named = {
         item.converter for item in (*found.bundles[0].manifest.dropped, *found.bundles[0].manifest.candidates)
     }
-    assert {"slow", "wrong", "crashes"} <= named
+    assert {"slow", "wrong", "crashes", "broken"} <= named
 
 
 def test_where_only_fp32_holds_it_comes_back_with_the_reason(order: Order, project: Path) -> None:
