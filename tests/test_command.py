@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from edgekit.cli.main import app
+from tests.runner.kernel_peak import peak_bytes
 
 EDGEKIT = Path(sys.executable).with_name("edgekit")
 
@@ -65,10 +65,14 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_help_fits_in_60_megabytes() -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    subprocess.run([EDGEKIT, "--help"], capture_output=True, check=True)
-    # ru_maxrss of children only grows: a larger child before this one would make the figure useless, not wrong
-    assert before > 60_000 or resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 60_000
+    assert peak_bytes([str(EDGEKIT), "--help"]) < 60e6
+
+
+def test_the_peak_is_that_of_the_command_alone() -> None:
+    """However large a child, or the process of the tests, was before."""
+    large = [sys.executable, "-S", "-c", "bytearray(100_000_000)"]
+    assert peak_bytes(large) > 100e6
+    assert peak_bytes([sys.executable, "-S", "-c", ""]) < 60e6
 
 
 def test_usage_errors_exit_2() -> None:

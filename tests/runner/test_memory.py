@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,17 +13,11 @@ from edgekit.profiling.memory import SAMPLED, PhaseMemory
 from edgekit.profiling.record import MemoryRecord
 from edgekit.runner.memory import PhaseMemory as RunnerMemory
 from tests.runner.bundles import conv_net, onnx_bundle
+from tests.runner.kernel_peak import peak_bytes
 from tests.runner.test_standalone import RUNNER
 
 AGREES = 0.03
 """Relative, as promised: the kernel counts pages in batches per processor, and heaps differ from run to run."""
-# vfork hands the parent's peak on to the child's ru_maxrss, so a process that is itself small starts the runner
-WAIT4 = """
-import json, os, sys
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-status, usage = os.wait4(pid, 0)[1:]
-print("\\n" + json.dumps({"status": status, "ru_maxrss": usage.ru_maxrss}))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +84,5 @@ def _phases(session: RunnerSession, memory: PhaseMemory) -> None:
 def _kernel_peak(bundle: Path) -> int:
     """``ru_maxrss`` of a runner that does the same and never touches its peak, in bytes."""
     requests = '{"op": "load"}\n{"op": "run", "runs": 6}\n{"op": "quit"}\n'
-    command = [sys.executable, "-S", "-c", WAIT4, sys.executable, "-m", "runner", "serve", str(bundle)]
-    done = subprocess.run(
-        [*command, "--keep-peaks"],
-        cwd=RUNNER.parent,
-        input=requests,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    facts = json.loads(done.stdout.splitlines()[-1])
-    assert facts["status"] == 0
-    return int(facts["ru_maxrss"]) * 1024
+    command = [sys.executable, "-m", "runner", "serve", str(bundle), "--keep-peaks"]
+    return peak_bytes(command, cwd=RUNNER.parent, words=requests)
