@@ -78,9 +78,13 @@ def convert(
             zipped=zipped,
             force=force,
         )
-        conversion = None if dry_run else run(order, advance=advance)
-    if conversion is None:
-        _print_plan(plan_order(order), json=json)
+        if dry_run:
+            advance(0, 1, "planning")
+            plans = plan_order(order)
+        else:
+            conversion = run(order, advance=advance)
+    if dry_run:
+        _print_plan(plans, json=json)
         return
     if json:
         print_json(conversion.facts())
