@@ -8,10 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
-from onnx import helper, numpy_helper
 
 from edgekit.devices import LocalDevice
 from edgekit.errors import EdgekitError
@@ -20,40 +18,41 @@ from edgekit.profiling.compare import compare, read_measurement
 from edgekit.profiling.gates import check_gates, parse_gate
 from tests.runner.bundles import conv_net, onnx_bundle
 
-CHANNELS, LAYERS, SIZE = 48, 4, 48
+LAYERS, SIZE = 4, 48
 
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return onnx_bundle(tmp_path_factory.mktemp("compare") / "net", _net())
+    return onnx_bundle(tmp_path_factory.mktemp("compare") / "net", _net(LAYERS))
 
 
 @pytest.fixture(scope="module")
-def slower(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same net with two more pointwise convolutions: 2 of 27 + 2 parts of its multiplications, 7 %."""
-    model = _net()
-    weight = numpy_helper.from_array(np.eye(CHANNELS, dtype=np.float32)[:, :, None, None].copy(), "identity")
-    model.graph.initializer.append(weight)
-    _insert_after(model, "r1", "extra1")
-    _insert_after(model, "r2", "extra2")
-    return onnx_bundle(tmp_path_factory.mktemp("compare") / "slower", model)
+def heavier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four times as many convolutions: more than four times the work."""
+    return onnx_bundle(tmp_path_factory.mktemp("compare") / "heavier", _net(4 * LAYERS))
 
 
 @pytest.mark.slow
 def test_the_same_bundle_is_no_different(net: Path) -> None:
-    comparison = compare(str(net), str(net), LocalDevice(), threads=1, duration_s=6)
+    """Timings are no part of the tests: whether 5 % are found is tested on seeded data in ``test_live.py``.
+
+    Only that real processes are compared in turn is seen here, with a margin that no neighbour reaches: a gate of
+    half as much again must not fail, and memory, which is no timing, must agree.
+    """
+    comparison = compare(str(net), str(net), LocalDevice(), threads=1, duration_s=4)
     assert comparison.how == "interleaved"
-    assert check_gates([parse_gate("p50>+5%")], comparison)[0].status != "failed"
+    assert check_gates([parse_gate("p50>+50%")], comparison)[0].status != "failed"
     assert check_gates([parse_gate("memory>+3%")], comparison)[0].status == "passed"
 
 
 @pytest.mark.slow
-def test_a_real_slowdown_is_found(net: Path, slower: Path) -> None:
-    comparison = compare(str(net), str(slower), LocalDevice(), threads=1, duration_s=12)
+def test_several_times_the_work_is_found(net: Path, heavier: Path) -> None:
+    """The right way round, too: four times the work takes longer on whatever machine."""
+    comparison = compare(str(net), str(heavier), LocalDevice(), threads=1, duration_s=4)
     metric = comparison.metric("p50")
     assert metric is not None
     assert comparison.verdict == "worse", metric
-    assert check_gates([parse_gate("p50>+2%")], comparison)[0].status == "failed", metric
+    assert check_gates([parse_gate("p50>+50%")], comparison)[0].status == "failed", metric
 
 
 def test_reads_what_profile_wrote(net: Path, tmp_path: Path) -> None:
@@ -120,17 +119,8 @@ def test_the_tables_fit_eighty_columns(net: Path, tmp_path: Path) -> None:
     assert max(map(len, (profiled.stdout + compared.stdout).splitlines())) <= 80
 
 
-def _net() -> onnx.ModelProto:
-    return conv_net(channels=CHANNELS, layers=LAYERS, size=SIZE)
-
-
-def _insert_after(model: onnx.ModelProto, tensor: str, name: str) -> None:
-    """Let all that reads ``tensor`` read it through a pointwise convolution."""
-    nodes = model.graph.node
-    for node in nodes:
-        node.input[:] = [f"{tensor}_{name}" if value == tensor else value for value in node.input]
-    maker = next(index for index, node in enumerate(nodes) if tensor in node.output)
-    nodes.insert(maker + 1, helper.make_node("Conv", [tensor, "identity"], [f"{tensor}_{name}"], name=name))
+def _net(layers: int) -> onnx.ModelProto:
+    return conv_net(channels=48, layers=layers, size=SIZE)
 
 
 def _stored(bundle: Path, path: Path) -> Path:
