@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 SWITCHED_OFF = {
@@ -13,6 +14,11 @@ SWITCHED_OFF = {
     "DO_NOT_TRACK": "1",
 }
 """Environment of every process that edgekit starts, and of edgekit itself before it loads a library."""
+
+
+def switch_off() -> None:
+    """Switch off in this process, and so in those that inherit its environment; libraries read it on import."""
+    os.environ.update(SWITCHED_OFF)
 
 
 def opt_out(home: Path) -> None:

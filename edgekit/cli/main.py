@@ -21,6 +21,7 @@ from edgekit.cli.profile import profile
 from edgekit.cli.report import report
 from edgekit.cli.verify import verify
 from edgekit.errors import EdgekitError
+from edgekit.telemetry import switch_off
 
 app = typer.Typer(
     name="edgekit",
@@ -47,8 +48,7 @@ def _options(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    # libraries that a command loads read these when they are imported
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    switch_off()
     if debug:
         os.environ["EDGEKIT_DEBUG"] = "1"
 

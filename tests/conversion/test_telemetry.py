@@ -14,7 +14,8 @@ import pytest
 from edgekit.conversion.environments import environment_python
 from edgekit.paths import cache_dir
 from edgekit.telemetry import SWITCHED_OFF
-from tests.converters.steps import CONVERTERS, load_converter
+from tests.conversion.stripes import write_classifier, write_images
+from tests.converters.steps import CONVERTERS, load_converter, need_environment
 
 pytestmark = pytest.mark.skipif(
     shutil.which("strace") is None, reason="strace is not installed: apt-get install strace"
@@ -89,6 +90,7 @@ def test_workers(converter: str, variant: tuple[str, str], model: str, tmp_path:
 @pytest.mark.network
 @pytest.mark.slow
 def test_worker_in_an_isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need_environment(load_converter("onnx2tf"))
     environment_python(load_converter("onnx2tf"), CONVERTERS / "onnx2tf")  # making it does call: a registry
     monkeypatch.setenv("EDGEKIT_CACHE", str(cache_dir()))
     code = WORKER.format(converter="onnx2tf", variant=("fp32", ""), model="tiny_cnn")
@@ -108,3 +110,29 @@ def test_profile(runtime: str, tmp_path: Path) -> None:
     bundle = getattr(bundles, f"{runtime}_bundle")(tmp_path / "model.edgekit")
     arguments = ("profile", str(bundle), "--runs", "5", "--json")
     assert noticed(tmp_path, EDGEKIT, *arguments) == set()
+
+
+@pytest.mark.slow
+def test_models_get(tmp_path: Path) -> None:
+    """One that comes with edgekit; for the others a registry is asked, by pip, which has no telemetry."""
+    assert noticed(tmp_path, EDGEKIT, "models", "get", "ghostnet-fashion-mnist", "--json") == set()
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_convert_and_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole of it: every converter that runs here, samples, timing, the bundle, and its check."""
+    need_environment(load_converter("onnx2tf"))
+    environment_python(load_converter("onnx2tf"), CONVERTERS / "onnx2tf")  # making it does call: a registry
+    cache = tmp_path / "cache"  # of steps: a new one, so that every worker really runs
+    cache.mkdir()
+    (cache / "environments").symlink_to(cache_dir() / "environments")
+    monkeypatch.setenv("EDGEKIT_CACHE", str(cache))
+    model = write_classifier(tmp_path / "model", width=8)
+    write_images(tmp_path / "photos", 8, seed=5, labelled=False)
+    arguments = ["-t", "host", "--calib", str(tmp_path / "photos"), "-o", str(tmp_path), "--json"]
+    (tmp_path / "convert").mkdir()
+    assert noticed(tmp_path / "convert", EDGEKIT, "convert", str(model), *arguments) == set()
+    (tmp_path / "verify").mkdir()
+    bundle = tmp_path / "stripes-host.edgekit"
+    assert noticed(tmp_path / "verify", EDGEKIT, "verify", str(bundle), "--model", str(model)) == set()
