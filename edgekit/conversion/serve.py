@@ -124,10 +124,11 @@ class Server:
             else:
                 dropped.append(result)
         self.progress.step(f"{target.id}: choosing among {len(entrants)}")
+        if entrants and runs_here(target, self.host):
+            entrants, lost = self._timed(target, entrants)
+            dropped += [_lost(entrant, reason) for entrant, reason in lost]
         if not entrants:
             return Outcome(target=target.id, kept=None, dropped=tuple(dropped), why_none=why_none(dropped))
-        if runs_here(target, self.host):
-            entrants = self._timed(target, entrants)
         choice = choose(entrants, self.order.precisions, latency_ms=self.order.latency_ms)
         return self._hand_out(target, choice, dropped)
 
@@ -172,7 +173,9 @@ class Server:
             size_bytes=sum(file.size_bytes for file in digests(folder / ARTIFACT)),
         )
 
-    def _timed(self, target: Target, entrants: Sequence[Entrant]) -> list[Entrant]:
+    def _timed(
+        self, target: Target, entrants: Sequence[Entrant]
+    ) -> tuple[list[Entrant], list[tuple[Entrant, str]]]:
         threads = self.order.threads or min(target.threads, self.host.threads)
         return time_in_turn(self.yardstick, entrants, self.order.precisions, threads=threads)
 

@@ -15,16 +15,17 @@ from edgekit.bundles.manifest import Artifact, Io, Manifest, SourceModel, Timing
 from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out
 from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
 from edgekit.conversion.weights import narrow_elements, stored_weights
+from edgekit.errors import DeviceError
 from edgekit.host import detect
 from edgekit.profiling.interleave import interleave
 from edgekit.profiling.statistics import ratio_ci
 
 if TYPE_CHECKING:
     from edgekit.conversion.candidates import Candidate
-    from edgekit.conversion.choose import Entrant
+    from edgekit.conversion.choose import Entrant, Lost
     from edgekit.conversion.order import Intake
     from edgekit.conversion.workshop import Built
-    from edgekit.devices import Device
+    from edgekit.devices import Device, RunnerSession
     from edgekit.models import Model
     from edgekit.vocabulary import Precision
 
@@ -99,26 +100,36 @@ def try_candidate(yardstick: Yardstick, candidate: Candidate, built: Built, fold
 
 def time_in_turn(
     yardstick: Yardstick, entrants: Sequence[Entrant], asked: Sequence[Precision], *, threads: int
-) -> list[Entrant]:
+) -> tuple[list[Entrant], list[Lost]]:
     """Time all entrants and the source model in turn on this machine: a short heat, then a final of the fast ones.
 
-    The others come back ``out_of_final``, with the times of the heat.
+    The others come back ``out_of_final``, with the times of the heat. Who does not answer as it did, on other threads
+    than those it was compared on, is lost.
     """
+    lost: list[Lost] = []
     with ExitStack() as stack:
-        sessions = {}
-        for name, bundle in [
-            ("source", yardstick.bundle),
-            *((str(item.folder), item.folder) for item in entrants),
-        ]:
+
+        def started(bundle: Path) -> RunnerSession:
             session = stack.enter_context(yardstick.device.start(bundle, threads=threads))
             session.load()
-            sessions[name] = session
+            session.run(1)  # and the golden pair is checked
+            return session
+
+        sessions = {"source": started(yardstick.bundle)}
+        for entrant in entrants:
+            try:
+                sessions[str(entrant.folder)] = started(entrant.folder)
+            except DeviceError as error:
+                lost.append(
+                    (entrant, f"with threads = {threads} its artifact does not run as it should: {error}")
+                )
+        entrants = [entrant for entrant in entrants if str(entrant.folder) in sessions]
         heat = _timed(entrants, interleave(sessions, rounds=HEAT_ROUNDS, block_ms=HEAT_BLOCK_MS), threads)
         heat = [replace(entrant, out_of_final=_hopeless(entrant, heat, asked)) for entrant in heat]
         finalists = [entrant for entrant in heat if not entrant.out_of_final]
         running = {name: sessions[name] for name in ("source", *(str(item.folder) for item in finalists))}
         final = _timed(finalists, interleave(running, rounds=FINAL_ROUNDS), threads)
-    return [*final, *(entrant for entrant in heat if entrant.out_of_final)]
+    return [*final, *(entrant for entrant in heat if entrant.out_of_final)], lost
 
 
 def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Manifest:

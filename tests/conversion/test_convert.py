@@ -12,6 +12,7 @@ import onnx
 import pytest
 
 from edgekit.bundles import read_bundle
+from edgekit.bundles.golden import TOLERANCE
 from edgekit.bundles.verify import verify_bundle
 from edgekit.catalog import Catalog, load_catalog
 from edgekit.conversion.convert import Conversion, Order, convert
@@ -139,6 +140,15 @@ def test_slow_wrong_and_crashing_candidates_are_dropped_with_their_reasons(
         item.converter for item in (*found.bundles[0].manifest.dropped, *found.bundles[0].manifest.candidates)
     }
     assert {"slow", "wrong", "crashes", "broken"} <= named
+
+
+def test_who_does_not_answer_as_it_did_is_not_timed(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where more threads change an answer: here nothing at all is allowed to int8's golden pair."""
+    monkeypatch.setitem(TOLERANCE, "int8", -1.0)
+    found = convert(order, catalog=only("onnxruntime"))
+    assert found.bundles[0].manifest.artifact.precision == "fp32"
+    assert "with threads = 1 its artifact does not run as it should" in reasons(found)["onnxruntime int8"]
+    assert "the golden pair does not reproduce here" in reasons(found)["onnxruntime int8"]
 
 
 def test_where_only_fp32_holds_it_comes_back_with_the_reason(order: Order, project: Path) -> None:
