@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def test_every_dependency_is_locked_at_a_version_it_allows(name: str, needed: li
 
 def test_the_tests_run_on_the_versions_of_the_core() -> None:
     assert locked("core.lock").items() <= locked("dev.lock").items()
+
+
+def test_the_core_takes_less_than_a_gigabyte() -> None:
+    """As installed here; packages for other systems only are not there and count nothing."""
+    sizes = {name: _installed_bytes(name) for name in locked("core.lock")}
+    assert sum(sizes.values()) > 200e6  # onnxruntime, OpenVINO and OpenCV alone take as much
+    assert sum(sizes.values()) < 1e9, sorted(sizes.items(), key=lambda item: -item[1])[:10]
+
+
+def _installed_bytes(name: str) -> int:
+    try:
+        files = distribution(name).files or []
+    except PackageNotFoundError:
+        return 0
+    return sum(file.size or 0 for file in files)
 
 
 @pytest.mark.parametrize("name", ["core.lock", "dev.lock"])
