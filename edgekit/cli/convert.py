@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ def convert(
         Path | None,
         typer.Option(help="How inputs are made and outputs read; default: contract.toml beside MODEL."),
     ] = None,
-    shape: Annotated[
-        list[str] | None, typer.Option(help="Fix a free input shape: NAME:1,3,224,224; repeatable.")
-    ] = None,
+    shape: ShapeOption = None,
     max_drop: Annotated[
         str | None, typer.Option(help="Highest loss of accuracy; default 1% where there are labels.")
     ] = None,
@@ -58,7 +57,6 @@ def convert(
     """
     from edgekit.conversion.convert import Order, plan_order
     from edgekit.conversion.convert import convert as run
-    from edgekit.models import parse_shapes
     from edgekit.models.zoo import resolve
 
     with progress("edgekit convert") as advance:
@@ -67,7 +65,7 @@ def convert(
             targets=tuple(target),
             out=out,
             contract=contract,
-            shapes=parse_shapes(shape or []),
+            shapes=read_shapes(shape),
             calibration=calib,
             evaluation=evaluation,
             precisions=_precisions(precision or []),
@@ -166,10 +164,13 @@ def _share(text: str | None) -> float | None:
     """``1%`` or ``0.01`` as 0.01."""
     if text is None:
         return None
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
     try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        value = float(number) / (100 if percent else 1)
     except ValueError:
         value = -1.0
+    if value >= 1 and not percent:  # a whole number is meant in percent, and would allow any loss
+        raise typer.BadParameter(f"--max-drop {text}: write {text}% or {value / 100:g}")
     if not 0 <= value <= 1:
         raise typer.BadParameter(f"--max-drop {text}: give a share, such as 1% or 0.01")
     return value
