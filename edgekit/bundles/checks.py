@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.bundles.golden import GoldenTensors, read_tensors
 from edgekit.bundles.manifest import Step
-from edgekit.bundles.read import MANIFEST, Bundle, file_entries
+from edgekit.bundles.read import MANIFEST, MANIFEST_DIGEST, UNLISTED, Bundle, file_entries
 from edgekit.bundles.write import artifact_sha256
 from edgekit.contracts import LoadedContract, Prediction, Tensor, check_fit, check_inputs
 from edgekit.data import read_raw
@@ -30,10 +30,23 @@ class _Spec:
     dtype: str
 
 
+def check_manifest(bundle: Bundle) -> Check:
+    """The manifest is the one that was written with the bundle, unless somebody wrote its digest anew, too."""
+    try:
+        stored = (bundle.folder / MANIFEST_DIGEST).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return Check("manifest", False, f"{MANIFEST_DIGEST} is missing or unreadable")
+    if stored.split() != [bundle.sha256, MANIFEST]:
+        return Check(
+            "manifest", False, f"{MANIFEST} was changed since: {MANIFEST_DIGEST} names another content"
+        )
+    return Check("manifest", True, f"{MANIFEST} as it was written")
+
+
 def check_files(bundle: Bundle) -> Check:
     """Every file has the hash that the manifest names, and there are no others."""
     listed = {entry.path: entry for entry in bundle.manifest.files}
-    found = {entry.path: entry for entry in file_entries(bundle.folder, without=(MANIFEST,))}
+    found = {entry.path: entry for entry in file_entries(bundle.folder, without=UNLISTED)}
     problems = [f"missing: {path}" for path in sorted(listed.keys() - found.keys())]
     problems += [f"not in the manifest: {path}" for path in sorted(found.keys() - listed.keys())]
     both = sorted(listed.keys() & found.keys())
