@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.facts import usable_catalog
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
 from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import ConversionError
@@ -59,6 +60,7 @@ def convert(
     from edgekit.conversion.convert import convert as run
     from edgekit.models.zoo import resolve
 
+    catalog = usable_catalog()
     with progress("edgekit convert") as advance:
         order = Order(
             model=resolve(model, advance),
@@ -76,9 +78,9 @@ def convert(
             zipped=zipped,
             force=force,
         )
-        conversion = None if dry_run else run(order, advance=advance)
+        conversion = None if dry_run else run(order, catalog=catalog, advance=advance)
     if conversion is None:
-        _print_plan(plan_order(order), json=json)
+        _print_plan(plan_order(order, catalog), json=json)
         return
     if json:
         print_json(conversion.facts())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgekit.cli.facts import binary, print_facts, si
+from edgekit.cli.facts import binary, print_facts, si, usable_catalog
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
 from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import ModelError
@@ -79,10 +79,9 @@ def _contract_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 def _refused(model: Model, targets: list[str]) -> Refused:
     if not targets:
         return {}
-    from edgekit.catalog import load_catalog
     from edgekit.models import refusals
 
-    catalog = load_catalog()
+    catalog = usable_catalog()
     return {name: refusals(model, catalog.target(name), catalog) for name in targets}
 
 

@@ -55,8 +55,9 @@ def print_table(
 
 
 def note(message: str) -> None:
-    """Say something that is not a fact of the answer, on stderr."""
-    stderr().print(message, markup=False)
+    """Say something that is not a fact of the answer, on stderr; only a terminal's lines are wrapped."""
+    console = stderr()
+    console.print(message, markup=False, soft_wrap=not console.is_terminal)
 
 
 @contextmanager
