@@ -120,6 +120,17 @@ def test_a_wrong_model_exits_1_with_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_ctrl_c_is_one_line_and_130() -> None:
+    script = (
+        "import edgekit.cli.main as m\n"
+        "@m.app.command('wait')\n"
+        "def wait() -> None: raise KeyboardInterrupt\n"
+        "import sys; sys.argv = ['edgekit', 'wait']; m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "edgekit: interrupted\n")
+
+
 def test_a_bug_exits_3_with_a_log_to_attach(tmp_path: Path) -> None:
     script = (
         "import edgekit.cli.main as m\n"
