@@ -199,6 +199,13 @@ def test_a_zip_takes_the_place_of_a_folder_and_back(quick: Order) -> None:
             assert verify_bundle(read_bundle(kept.path), LocalDevice()).ok
 
 
+def test_an_output_folder_that_is_a_file_is_called_one(quick: Order) -> None:
+    quick.out.write_text("notes")
+    with pytest.raises(BundleError, match=r"out: is a file, not a folder\. Choose another -o"):
+        convert(quick)
+    assert quick.out.read_text() == "notes"
+
+
 def test_what_is_no_bundle_is_not_replaced_unless_forced(quick: Order) -> None:
     place = quick.out / "stripes-far.edgekit"
     place.mkdir(parents=True)
