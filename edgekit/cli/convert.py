@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.facts import usable_catalog
+from edgekit.cli.facts import counted, usable_catalog
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
 from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import ConversionError
@@ -116,10 +116,11 @@ def _plan_facts(candidate: Candidate) -> dict[str, object]:
 def _print(conversion: Conversion) -> None:
     for line in conversion.notes:
         note(line)
-    note(f"{conversion.reused_steps} steps reused from earlier runs, {conversion.made_steps} made")
+    note(f"{counted(conversion.reused_steps, 'step')} reused from earlier runs, {conversion.made_steps} made")
     if conversion.bundles:
-        columns = ["target", "kept", "time>", "cosine>", "agree>", "accuracy>", "MB>"]
+        columns = ["target", "kept", "time\n/source>", "cosine>", "agree>", "accuracy>", "MB>"]
         print_table(columns, [_row(bundle) for bundle in conversion.bundles])
+        note("time / source: timed in turn with the source model; agree: samples answered as the source does")
         for bundle in conversion.bundles:
             typer.echo(f"{bundle.path}\n  {bundle.reason}")
     targets = [bundle.target for bundle in conversion.bundles] + [name for name, _ in conversion.without]

@@ -205,7 +205,7 @@ def _print_heaviest(facts: GraphFacts) -> None:
         if layer.macs
     ]
     if rows and facts.macs:
-        print_table(("layer", "op", "MACs>", "share>", "params>", "output"), rows, title="Heaviest layers")
+        print_table(("layer~", "op", "MACs>", "share>", "params>", "output"), rows, title="Heaviest layers")
 
 
 def _print_target(name: str, runtimes: dict[RuntimeId, tuple[Refusal, ...]], facts: GraphFacts) -> None:

@@ -74,7 +74,7 @@ def _write(facts: dict[str, Any], out: Path) -> None:
 
 
 def _print(measurements: list[Measurement]) -> None:
-    columns = ["bundle", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold>", "warm>"]
+    columns = ["bundle", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
     print_table(columns, [_row(item) for item in measurements])
     columns = ["memory, MB", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
     print_table(columns, [_memory_row(item) for item in measurements])
@@ -125,7 +125,7 @@ def _print_operators(item: Measurement) -> None:
     _echo_wrapped(
         f"{item.bundle}: the slowest of {len(item.operators)} operators, by {item.operators_method}"
     )
-    print_table(["source layer", "operator", "ms>", "share>"], rows)
+    print_table(["source layer~", "operator", "ms>", "share>"], rows)
 
 
 def _print_conditions(item: Measurement) -> None:
