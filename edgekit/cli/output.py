@@ -109,11 +109,12 @@ def progress(title: str) -> Iterator[Advance]:
         transient=True,
     )
     with bar:
-        task = bar.add_task(title, total=None)
+        verb = title.removeprefix("edgekit ")
+        task = bar.add_task(verb, total=None)
 
         def advance(done: float, total: float, doing: str) -> None:
-            # what runs the user has typed; elapsed time takes 7, and one lies between columns
-            described = shortened(doing, console.width - _BAR - 7 - 3)
+            # elapsed time takes 7, and one lies between columns
+            described = shortened(f"{verb}: {doing}", console.width - _BAR - 7 - 3)
             bar.update(task, completed=done, total=total, description=described)
 
         yield advance

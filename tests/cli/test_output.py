@@ -40,6 +40,7 @@ def test_layers_are_cut_and_stay_on_one_line(
     [
         "far: openvino int8 nncf-transformer: comparing with the source",
         "efficientnet-lite0-raspberry-pi-4.edgekit on local",
+        "raspberry-pi-4: onnxruntime int8 of a model with a very long name: comparing with the source",
     ],
 )
 def test_progress_shows_what_it_is_about_and_what_is_done(
@@ -52,8 +53,8 @@ def test_progress_shows_what_it_is_about_and_what_is_done(
     with output.progress("edgekit convert") as advance:
         advance(1, 2, doing)
     shown = terminal.getvalue()
-    assert doing[:25] in shown
-    assert doing[-25:] in shown
+    assert f"convert: {doing[:20]}" in shown
+    assert doing[-20:] in shown
 
 
 def test_notes_are_not_wrapped_where_nobody_reads_them_in_a_terminal(
