@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgekit.progress import Advance
 
 _BAR = 10
-_LEAST_ROOM = 16
+_LEAST_ROOM = 12
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the facts as JSON on stdout.")]
 

@@ -74,9 +74,9 @@ def _write(facts: dict[str, Any], out: Path) -> None:
 
 
 def _print(measurements: list[Measurement]) -> None:
-    columns = ["bundle", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
+    columns = ["bundle~", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
     print_table(columns, [_row(item) for item in measurements])
-    columns = ["memory, MB", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
+    columns = ["memory, MB~", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
     print_table(columns, [_memory_row(item) for item in measurements])
     for item in measurements:
         _print_operators(item)

@@ -209,4 +209,4 @@ def _too_far(output: OutputFidelity, precision: Precision, limits: Limits) -> st
     ]
     missed = [f"{figure}, {precision} needs {least}" for enough, figure, least in figures if not enough]
     held = "".join(f" ({figure} is enough)" for enough, figure, _ in figures if enough)
-    return f"output '{output.name}': {' and '.join(missed)}{held}" if missed else None
+    return f"output '{output.name}': {', and '.join(missed)}{held}" if missed else None
