@@ -1,7 +1,8 @@
 """Build a folder aside and move it into place in one step, so that a killed run leaves nothing half done.
 
 A staging folder is held by a lock that dies with its process, also under ``kill -9``: whoever comes next can
-tell a neighbour at work from wreckage, and removes the wreckage.
+tell a neighbour at work from wreckage, and removes the wreckage. Scratch folders for workers and runners are held
+in the same way.
 """
 
 from __future__ import annotations
@@ -11,11 +12,46 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 STAGING = ".edgekit-staging-"
 REPLACED = ".edgekit-replaced-"
+SCRATCH = "edgekit-scratch-"
+
+
+class Scratch:
+    """A new empty folder among the machine's temporary ones, for this user alone, until it is closed."""
+
+    def __init__(self, purpose: str) -> None:
+        parent = Path(tempfile.gettempdir())
+        _clean_scratch_once(parent)
+        path, handle = _create_locked(parent, f"{SCRATCH}{purpose}-")
+        self.path: Path = path
+        self._handle: int | None = handle
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove it; may be called again."""
+        if self._handle is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._handle)
+            self._handle = None
+
+
+@cache
+def _clean_scratch_once(parent: Path) -> None:
+    """Once a process: what killed ones left of this user's."""
+    for path in sorted(parent.glob(f"{SCRATCH}*")):
+        with suppress(OSError):
+            if path.lstat().st_uid == os.getuid():
+                _remove_unheld(path)
 
 
 @contextmanager
@@ -26,7 +62,8 @@ def staging_folder(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     clean_stale(parent)
-    path, handle = _create_locked(parent)
+    path, handle = _create_locked(parent, STAGING)
+    path.chmod(0o755)  # it becomes the bundle, which others may read
     try:
         yield path
     finally:
@@ -49,16 +86,20 @@ def move_into_place(staged: Path, final: Path) -> None:
 def clean_stale(parent: Path) -> None:
     """Remove what killed runs left in ``parent``, and put back what they had moved aside."""
     for path in sorted(parent.glob(f"{STAGING}*")):
-        handle = _lock(path)
-        if handle is not None:
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(handle)
+        _remove_unheld(path)
     for old in sorted(parent.glob(f"{REPLACED}*")):
         final = old.with_name(old.name.removeprefix(REPLACED))
         if final.exists():
             _remove(old)
         else:
             old.replace(final)
+
+
+def _remove_unheld(path: Path) -> None:
+    handle = _lock(path)
+    if handle is not None:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
 
 
 def _remove(path: Path) -> None:
@@ -68,10 +109,9 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _create_locked(parent: Path) -> tuple[Path, int]:
+def _create_locked(parent: Path, prefix: str) -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=STAGING, dir=parent))
-        path.chmod(0o755)  # it becomes the bundle, which others may read
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         handle = _lock(path)
         # a neighbour's cleaning may have come between the two calls
         if handle is not None and path.exists():
@@ -83,7 +123,7 @@ def _create_locked(parent: Path) -> tuple[Path, int]:
 def _lock(path: Path) -> int | None:
     """Take the folder's lock without waiting; None where its process lives (or the folder went away)."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
     try:

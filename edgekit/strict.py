@@ -68,13 +68,14 @@ def _line(detail: ErrorDetails, schema: type[BaseModel]) -> str:
         case "missing":
             return f"{key}: missing"
         case "literal_error":
-            expected = str(detail.get("ctx", {}).get("expected", ""))
-            given = str(detail["input"])
-            near_values = difflib.get_close_matches(
-                given, [v.strip(" '") for v in expected.replace(" or ", ",").split(",")], n=1
-            )
-            hint = f"; did you mean '{near_values[0]}'?" if near_values else ""
-            return f"{key}: '{given}' is not one of {expected}{hint}"
+            return f"{key}: {_not_one_of(str(detail['input']), detail['ctx']['expected'])}"
+        case "union_tag_invalid":  # pydantic names the table, not the key in it that says which kind it is
+            context = detail["ctx"]
+            kind = context["discriminator"].strip("'")
+            return f"{key}.{kind}: {_not_one_of(context['tag'], context['expected_tags'])}"
+        case "union_tag_not_found":
+            kind = detail["ctx"]["discriminator"].strip("'")
+            return f"{key}.{kind}: missing"
         case "value_error":
             return (
                 f"{key}: {detail['msg'].removeprefix('Value error, ')}"
@@ -83,6 +84,13 @@ def _line(detail: ErrorDetails, schema: type[BaseModel]) -> str:
             )
         case _:
             return f"{key}: {detail['msg'][0].lower()}{detail['msg'][1:]} (given: {detail['input']!r:.60})"
+
+
+def _not_one_of(given: str, expected: str) -> str:
+    """``expected`` as pydantic lists it: ``'a', 'b' or 'c'``."""
+    known = [value.strip(" '") for value in expected.replace(" or ", ",").split(",")]
+    near = difflib.get_close_matches(given, known, n=1)
+    return f"'{given}' is not one of {expected}" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
 def _near_miss(location: tuple[int | str, ...], schema: type[BaseModel]) -> str | None:

@@ -11,6 +11,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from edgekit.cli.convert import _share
 from edgekit.cli.main import app
 from tests.runner.kernel_peak import peak_bytes
 
@@ -81,6 +82,38 @@ def test_usage_errors_exit_2() -> None:
     assert "conwert" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("convert", "m.onnx", "-t", "host", "--max-drop", "1"), "write 1% or 0.01"),
+        (("convert", "m.onnx", "-t", "host", "--max-drop", "2.5"), "write 2.5% or 0.025"),
+        (("convert", "m.onnx", "-t", "host", "--max-drop", "some"), "such as 1% or 0.01"),
+        (("convert", "m.onnx", "-t", "host", "--max-drop", "101%"), "such as 1% or 0.01"),
+        *(
+            ((*verb, "--shape", "nonsense"), "write NAME:SIDES")
+            for verb in (
+                ("convert", "m.onnx", "-t", "host"),
+                ("inspect", "m"),
+                ("profile", "m"),
+                ("compare", "a", "b"),
+            )
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_a_usage_error(
+    words: tuple[str, ...], hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "m.onnx").touch()
+    done = subprocess.run([EDGEKIT, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert hint in done.stderr
+
+
+@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.01", 0.01), ("0", 0.0), ("100%", 1.0)])
+def test_max_drop_is_a_share(text: str, share: float) -> None:
+    assert _share(text) == pytest.approx(share)
+
+
 def test_a_wrong_model_exits_1_with_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"not a model")
@@ -89,6 +122,17 @@ def test_a_wrong_model_exits_1_with_one_line(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert "broken.onnx" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_is_one_line_and_130() -> None:
+    script = (
+        "import edgekit.cli.main as m\n"
+        "@m.app.command('wait')\n"
+        "def wait() -> None: raise KeyboardInterrupt\n"
+        "import sys; sys.argv = ['edgekit', 'wait']; m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "edgekit: interrupted\n")
 
 
 def test_a_bug_exits_3_with_a_log_to_attach(tmp_path: Path) -> None:

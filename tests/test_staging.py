@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.staging import REPLACED, STAGING, clean_stale, move_into_place, staging_folder
+from edgekit.staging import REPLACED, SCRATCH, STAGING, clean_stale, move_into_place, staging_folder
 
 HOLD = """
 import sys
@@ -90,3 +90,44 @@ def test_staging_folders_are_recognised_by_name(tmp_path: Path) -> None:
     with staging_folder(tmp_path) as staging:
         assert staging.name.startswith(STAGING)
         assert os.access(staging, os.W_OK)
+
+
+SCRATCHES = """
+import sys
+from edgekit.staging import Scratch
+with Scratch("test") as scratch:
+    (scratch / "half").write_text("written")
+    print(scratch, flush=True)
+    sys.stdin.read()
+"""
+
+
+def hold_scratch(temporary: Path) -> tuple[subprocess.Popen[str], Path]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRATCHES],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_scratch_of_the_dead_is_removed_and_that_of_the_living_is_not(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    (temporary / f"{SCRATCH}link").symlink_to(elsewhere)
+    (temporary / "edgekit-notes").mkdir()
+    dead, wreck = hold_scratch(temporary)
+    end(dead, signal.SIGKILL)
+    living, held = hold_scratch(temporary)
+    third, _ = hold_scratch(temporary)
+    assert not wreck.exists()
+    assert (held / "half").exists()
+    assert elsewhere.is_dir()
+    for process in (living, third):
+        process.communicate()
+    assert sorted(path.name for path in temporary.iterdir()) == ["edgekit-notes", f"{SCRATCH}link"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -17,10 +17,19 @@ class Wheel(Strict):
     colour: Literal["red", "green"] = "red"
 
 
+class Bell(Strict):
+    kind: Literal["bell"]
+
+
+class Horn(Strict):
+    kind: Literal["horn"]
+
+
 class Bicycle(Strict):
     version: Literal[1] = Field(alias="schema")
     wheels: tuple[Wheel, ...] = Field(min_length=2)
     name: str
+    signal: Annotated[Bell | Horn, Field(discriminator="kind")] | None = None
 
 
 GOOD = {"schema": 1, "name": "one", "wheels": [{"spokes": 32}, {"spokes": 36, "colour": "green"}]}
@@ -45,6 +54,9 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
     [
         ({"nmae": "two"}, ["nmae: unknown key; did you mean 'name'?"]),
         ({"shcema": 1}, ["shcema: unknown key; did you mean 'schema'?"]),
+        ({"signal": {"kind": "hron"}},
+         ["signal.kind: 'hron' is not one of 'bell', 'horn'; did you mean 'horn'?"]),
+        ({"signal": {"sort": "horn"}}, ["signal.kind: missing"]),
         ({"xyz": 1}, ["xyz: unknown key"]),
         ({"name": None}, ["name: missing"]),
         ({"wheels": [{"spokes": 1}, {"spoke": 2}]},

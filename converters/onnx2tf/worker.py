@@ -30,6 +30,8 @@ CHANNELS_FIRST = {
     "BatchNormalization", "InstanceNormalization", "DepthToSpace", "SpaceToDepth", "PRelu",
 }  # fmt: skip
 """Operators that say their input's second axis is the channels."""
+LAYOUT = re.compile(r"(_padded|_+to_n[a-z]{2,4}|_n[chwd]{2,4}|__raw)+$")
+"""What onnx2tf appends to the name of a tensor that it turned or padded."""
 ANY_LAYOUT = {"Add", "Cast", "Clip", "Concat", "Div", "Identity", "Mul", "Pad", "Relu", "Resize", "Sub"}
 
 
@@ -65,7 +67,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
             }
         ],
         "notes": [f"largest difference to the source on one sample: {error:.1e} of the largest output"],
-        "source_nodes": source_nodes(report),
+        "source_nodes": remaining_nodes(out / "model.tflite", graph) | source_nodes(report),
     }
 
 
@@ -267,6 +269,27 @@ def distance(wanted: Array, answer: Array, axes: list[int] | None) -> float:
 def tensor_map(source: str, detail: Mapping[str, Any], axes: list[int] | None) -> TensorMap:
     dtype = np.dtype(detail["dtype"]).name
     return {"name": str(detail["name"]), "source": source, "transpose": axes, "dtype": dtype}
+
+
+def remaining_nodes(artifact: Path, graph: onnx.GraphProto) -> dict[str, str]:
+    """The same of what the report leaves out: tensors named after a node or a tensor of the source, and a layout."""
+    model = Interpreter(str(artifact))
+    names = {detail["index"]: str(detail["name"]) for detail in model.get_tensor_details()}
+    makers = {output: node for node in graph.node for output in node.output}
+    longest_first = sorted((node for node in graph.node if node.name), key=lambda node: -len(node.name))
+    found: dict[str, str] = {}
+    for operator in model._get_ops_details():
+        tensor = names[operator["outputs"][0]]
+        base = LAYOUT.sub("", tensor)
+        node = makers.get(base) or next(
+            (node for node in longest_first if base.startswith(f"{node.name}_")), None
+        )
+        if node is None or not node.name:
+            continue
+        name = node.name.removesuffix("/rows").removesuffix("/back")
+        moved = operator["op_name"] == "TRANSPOSE" and node.op_type != "Transpose"
+        found[tensor] = f"{name} (layout change by onnx2tf)" if moved else name
+    return found
 
 
 def source_nodes(report: Mapping[str, Any]) -> dict[str, str]:

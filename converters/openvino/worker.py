@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import openvino as ov
 
 if TYPE_CHECKING:
@@ -36,7 +37,22 @@ def convert(request: ConversionRequest) -> ConversionReply:
         },
         "tools": runs,
         "notes": notes,
+        "source_nodes": output_nodes(Path(request["source"])),
     }
+
+
+def output_nodes(source: Path) -> dict[str, str]:
+    """OpenVINO calls the operator that makes an output of the graph by the output's name."""
+    graph = onnx.load(source, load_external_data=False).graph
+    makers = {output: node for node in graph.node for output in node.output}
+    found = {}
+    for value in graph.output:
+        node = makers.get(value.name)  # None where an input is handed through
+        while node and node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.input[0] in makers:
+            node = makers[node.input[0]]
+        if node and node.name:
+            found[value.name] = node.name
+    return found
 
 
 def name_by_order(model: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edgekit.bundles.golden import GoldenTensors, read_tensors
 from edgekit.bundles.manifest import Step
-from edgekit.bundles.read import MANIFEST, Bundle, file_entries
+from edgekit.bundles.read import MANIFEST, MANIFEST_DIGEST, UNLISTED, Bundle, file_entries
 from edgekit.bundles.write import artifact_sha256
 from edgekit.contracts import LoadedContract, Prediction, Tensor, check_fit, check_inputs
 from edgekit.data import read_raw
@@ -30,10 +32,23 @@ class _Spec:
     dtype: str
 
 
+def check_manifest(bundle: Bundle) -> Check:
+    """The manifest is the one that was written with the bundle, unless somebody wrote its digest anew, too."""
+    try:
+        stored = (bundle.folder / MANIFEST_DIGEST).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return Check("manifest", False, f"{MANIFEST_DIGEST} is missing or unreadable")
+    if stored.split() != [bundle.sha256, MANIFEST]:
+        return Check(
+            "manifest", False, f"{MANIFEST} was changed since: {MANIFEST_DIGEST} names another content"
+        )
+    return Check("manifest", True, f"{MANIFEST} as it was written")
+
+
 def check_files(bundle: Bundle) -> Check:
     """Every file has the hash that the manifest names, and there are no others."""
     listed = {entry.path: entry for entry in bundle.manifest.files}
-    found = {entry.path: entry for entry in file_entries(bundle.folder, without=(MANIFEST,))}
+    found = {entry.path: entry for entry in file_entries(bundle.folder, without=UNLISTED)}
     problems = [f"missing: {path}" for path in sorted(listed.keys() - found.keys())]
     problems += [f"not in the manifest: {path}" for path in sorted(found.keys() - listed.keys())]
     both = sorted(listed.keys() & found.keys())
@@ -91,12 +106,13 @@ def check_prediction(bundle: Bundle, contract: LoadedContract, golden: GoldenTen
     assert bundle.manifest.golden is not None
     try:
         found = decode_golden(bundle, contract, golden.outputs)
-    except (DataError, ContractError) as error:
+        expected = bundle.manifest.golden.prediction
+        stored = json.loads(expected)
+    except (DataError, ContractError, ValueError) as error:
         return Check("prediction", False, str(error))
-    expected = bundle.manifest.golden.prediction
     if found.to_json() == expected:
         return Check("prediction", True, f"the stored answer: {_short(expected)}")
-    return Check("prediction", False, f"reads {_short(found.to_json())}, stored is {_short(expected)}")
+    return Check("prediction", False, _first_difference(json.loads(found.to_json()), stored))
 
 
 def decode_golden(bundle: Bundle, contract: LoadedContract, outputs: Mapping[str, Tensor]) -> Prediction:
@@ -120,6 +136,21 @@ def _gap(steps: Sequence[Step], source: str) -> str | None:
 
 def _specs(tensors: Mapping[str, Tensor]) -> list[_Spec]:
     return [_Spec(name, tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()]
+
+
+def _first_difference(found: Any, stored: Any, where: str = "the answer") -> str:
+    """Where two answers, as JSON types, first differ, and what stands there in both."""
+    if isinstance(found, dict) and isinstance(stored, dict):
+        pairs = [(f".{key}", found.get(key), stored.get(key)) for key in sorted(found.keys() | stored.keys())]
+    elif isinstance(found, list) and isinstance(stored, list) and len(found) == len(stored):
+        pairs = [(f"[{index}]", *pair) for index, pair in enumerate(zip(found, stored, strict=True))]
+    else:
+        pairs = []
+    for step, a, b in pairs:
+        if a != b:
+            return _first_difference(a, b, where + step)
+    now, then = (_short(json.dumps(side, ensure_ascii=False)) for side in (found, stored))
+    return f"{where} reads {now}, stored is {then}"
 
 
 def _short(text: str) -> str:

@@ -146,7 +146,7 @@ class Manifest(Strict):
     artifact: Artifact
     steps: tuple[Step, ...]
     files: tuple[FileEntry, ...]
-    """Every file of the bundle but manifest.json itself."""
+    """Every file of the bundle but manifest.json itself and manifest.sha256, its digest."""
     contract: str = "contract.toml"
     calibration: Calibration | None = None
     golden: Golden | None = None

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from edgekit.contracts import LoadedContract
 
 MANIFEST = "manifest.json"
+MANIFEST_DIGEST = "manifest.sha256"
+"""As ``sha256sum -c`` reads it. It shows accidents, not forgery: who edits the one can edit both."""
+UNLISTED = (MANIFEST, MANIFEST_DIGEST)
+"""What the manifest does not list: itself, and what is written after it."""
 SUFFIX = ".edgekit"
 
 
@@ -100,7 +104,7 @@ def _unpacked(archive: Path) -> Path:
 
 def _is_whole(folder: Path) -> bool:
     manifest, _ = read_record(folder / MANIFEST, Manifest)
-    return manifest is not None and file_entries(folder, without=(MANIFEST,)) == manifest.files
+    return manifest is not None and file_entries(folder, without=UNLISTED) == manifest.files
 
 
 def file_entries(folder: Path, *, without: tuple[str, ...] = ()) -> tuple[FileEntry, ...]:

@@ -10,6 +10,7 @@ from edgekit.bundles.checks import (
     check_contract,
     check_encoding,
     check_files,
+    check_manifest,
     check_prediction,
     check_steps,
     decode_golden,
@@ -48,18 +49,18 @@ class Verification:
 def verify_bundle(bundle: Bundle, device: Device, *, threads: int = 1) -> Verification:
     """Check the bundle on ``device``. Never raises for what is wrong with the bundle: that is what checks say.
 
-    An artifact whose file changed is not run: nobody knows what it is.
+    An artifact whose file or manifest changed is not run: nobody knows what it is.
     """
-    files = check_files(bundle)
+    written = [check_manifest(bundle), check_files(bundle)]
     readable, golden = read_golden(bundle)
-    checks = [files, check_steps(bundle), readable]
+    checks = [*written, check_steps(bundle), readable]
     if golden is None:
         return Verification(bundle=str(bundle.path), checks=tuple(checks))
     fits, contract = check_contract(bundle, golden)
     checks.append(fits)
     if contract is not None:
         checks += [check_encoding(bundle, contract, golden), check_prediction(bundle, contract, golden)]
-    if files.ok:
+    if all(check.ok for check in written):
         checks += _check_artifact(bundle, device, contract, golden, threads)
     else:
         checks.append(Check("artifact", False, "not run: files changed since the bundle was written"))

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from edgekit.bundles.golden import TENSORS, TOLERANCE, GoldenTensors, write_tensors
 from edgekit.bundles.manifest import FileEntry, Golden, Manifest
-from edgekit.bundles.read import MANIFEST, file_entries
+from edgekit.bundles.read import MANIFEST, MANIFEST_DIGEST, UNLISTED, file_entries
 from edgekit.bundles.readme import readme
 from edgekit.bundles.sbom import sbom
 from edgekit.data import write_raw
-from edgekit.digest import digests, tree_sha256
+from edgekit.digest import digests, sha256_of, tree_sha256
 
 if TYPE_CHECKING:
     from edgekit.contracts import LoadedContract
@@ -68,7 +68,10 @@ def add_golden(
 
 
 def finish(folder: Path, manifest: Manifest) -> Manifest:
-    """Write README.txt, the bill of materials and the manifest with every file's hash; return the latter."""
+    """Write README.txt, the bill of materials, the manifest with every file's hash, and its own hash beside it.
+
+    Return the manifest.
+    """
     (folder / "README.txt").write_text(readme(manifest), encoding="utf-8")
     bill = sbom(
         name=manifest.name,
@@ -79,8 +82,10 @@ def finish(folder: Path, manifest: Manifest) -> Manifest:
         runtime_version=runtime_version(manifest.artifact.runtime),
     )
     (folder / manifest.sbom).write_text(bill, encoding="utf-8")
-    finished = manifest.model_copy(update={"files": file_entries(folder, without=(MANIFEST,))})
+    finished = manifest.model_copy(update={"files": file_entries(folder, without=UNLISTED)})
     write_manifest(folder, finished)
+    digest = f"{sha256_of(folder / MANIFEST)}  {MANIFEST}\n"
+    (folder / MANIFEST_DIGEST).write_text(digest, encoding="utf-8")
     return finished
 
 

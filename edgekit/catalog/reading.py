@@ -15,6 +15,7 @@ from edgekit.strict import check_record, read_data
 
 Record = TypeVar("Record", Target, Profile, Converter)
 Places = Mapping[tuple[Kind, str], Place]
+Problems = Mapping[tuple[Kind, str], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Records:
     converters: dict[str, Converter] = field(default_factory=dict)
 
 
-def read(given: Mapping[Kind, Sequence[Path]] | None = None) -> tuple[Records, Places, list[str]]:
-    """Read all files, ``given`` ones before those of the search folders; problems are in the files' order."""
+def read(given: Mapping[Kind, Sequence[Path]] | None = None) -> tuple[Records, Places, Problems]:
+    """Read all files, ``given`` ones before those of the search folders; each one's problems, in the files' order."""
     places = {
         (kind, name): place
         for kind in KINDS
@@ -40,7 +41,7 @@ def read(given: Mapping[Kind, Sequence[Path]] | None = None) -> tuple[Records, P
     for key, place in places.items():
         where = shown(place.path)
         problems[key] += [f"{where}: {line}" for line in _rule_problems(records, places, key)]
-    return records, places, [line for lines in problems.values() for line in lines]
+    return records, places, problems
 
 
 def shown(path: Path) -> str:

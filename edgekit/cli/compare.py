@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import GateFailedError
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ def compare(
     on: Annotated[str, typer.Option("--on", help="Device.")] = "local",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences of both.")] = 20.0,
-    shape: Annotated[
-        list[str] | None, typer.Option(help="Fix a free input shape of a model file: NAME:1,3,224,224.")
-    ] = None,
+    shape: ShapeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say whether B is better, worse or the same as A, and how small a difference would have been found.
@@ -41,13 +40,12 @@ def compare(
     Example: edgekit compare old.edgekit new.edgekit --fail-if 'p50>+3%' --fail-if 'memory>+10%'
     """
     from edgekit.devices import open_device
-    from edgekit.models import parse_shapes
     from edgekit.profiling.compare import compare as run
     from edgekit.profiling.gates import check_gates, parse_gate
     from edgekit.profiling.junit import write_junit
 
     gates = [parse_gate(text) for text in fail_if or []]
-    device, shapes = open_device(on), parse_shapes(shape or [])
+    device, shapes = open_device(on), read_shapes(shape)
     with progress("edgekit compare") as advance:
         comparison = run(a, b, device, threads=threads, duration_s=duration, shapes=shapes, advance=advance)
     results = check_gates(gates, comparison)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.facts import counted, usable_catalog
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -35,9 +37,7 @@ def convert(
         Path | None,
         typer.Option(help="How inputs are made and outputs read; default: contract.toml beside MODEL."),
     ] = None,
-    shape: Annotated[
-        list[str] | None, typer.Option(help="Fix a free input shape: NAME:1,3,224,224; repeatable.")
-    ] = None,
+    shape: ShapeOption = None,
     max_drop: Annotated[
         str | None, typer.Option(help="Highest loss of accuracy; default 1% where there are labels.")
     ] = None,
@@ -58,16 +58,16 @@ def convert(
     """
     from edgekit.conversion.convert import Order, plan_order
     from edgekit.conversion.convert import convert as run
-    from edgekit.models import parse_shapes
     from edgekit.models.zoo import resolve
 
+    catalog = usable_catalog()
     with progress("edgekit convert") as advance:
         order = Order(
             model=resolve(model, advance),
             targets=tuple(target),
             out=out,
             contract=contract,
-            shapes=parse_shapes(shape or []),
+            shapes=read_shapes(shape),
             calibration=calib,
             evaluation=evaluation,
             precisions=_precisions(precision or []),
@@ -80,9 +80,9 @@ def convert(
         )
         if dry_run:
             advance(0, 1, "planning")
-            plans = plan_order(order)
+            plans = plan_order(order, catalog)
         else:
-            conversion = run(order, advance=advance)
+            conversion = run(order, catalog=catalog, advance=advance)
     if dry_run:
         _print_plan(plans, json=json)
         return
@@ -120,10 +120,11 @@ def _plan_facts(candidate: Candidate) -> dict[str, object]:
 def _print(conversion: Conversion) -> None:
     for line in conversion.notes:
         note(line)
-    note(f"{conversion.reused_steps} steps reused from earlier runs, {conversion.made_steps} made")
+    note(f"{counted(conversion.reused_steps, 'step')} reused from earlier runs, {conversion.made_steps} made")
     if conversion.bundles:
-        columns = ["target", "kept", "time>", "cosine>", "agree>", "accuracy>", "MB>"]
+        columns = ["target", "kept", "time\n/source>", "cosine>", "agree>", "accuracy>", "MB>"]
         print_table(columns, [_row(bundle) for bundle in conversion.bundles])
+        note("time / source: timed in turn with the source model; agree: samples answered as the source does")
         for bundle in conversion.bundles:
             typer.echo(f"{bundle.path}\n  {bundle.reason}")
     targets = [bundle.target for bundle in conversion.bundles] + [name for name, _ in conversion.without]
@@ -170,10 +171,13 @@ def _share(text: str | None) -> float | None:
     """``1%`` or ``0.01`` as 0.01."""
     if text is None:
         return None
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
     try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        value = float(number) / (100 if percent else 1)
     except ValueError:
         value = -1.0
+    if value >= 1 and not percent:  # a whole number is meant in percent, and would allow any loss
+        raise typer.BadParameter(f"--max-drop {text}: write {text}% or {value / 100:g}")
     if not 0 <= value <= 1:
         raise typer.BadParameter(f"--max-drop {text}: give a share, such as 1% or 0.01")
     return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.facts import binary, found, print_facts
+from edgekit.cli.facts import binary, check_files, found, print_facts, usable_catalog
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ def ls(json: JsonOption = False) -> None:
 
     Example: edgekit converters ls
     """
-    from edgekit.catalog import load_catalog
-
-    catalog = load_catalog()
+    catalog = usable_catalog()
     if json:
         print_json({"converters": [_facts(catalog, item) for item in catalog.converters.values()]})
         return
@@ -51,9 +50,7 @@ def show(converter_id: Annotated[str, typer.Argument(metavar="CONVERTER")], json
 
     Example: edgekit converters show openvino
     """
-    from edgekit.catalog import load_catalog
-
-    catalog = load_catalog()
+    catalog = usable_catalog()
     converter = catalog.converter(converter_id)
     if json:
         print_json(_facts(catalog, converter))
@@ -83,6 +80,21 @@ def show(converter_id: Annotated[str, typer.Argument(metavar="CONVERTER")], json
         print_table(("refused", "reason"), [(refusal.op, refusal.reason) for refusal in operators.refused])
 
 
+@app.command("check")
+def check(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Converters' folders to check with the others.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Check every file of the catalog, and FOLDERS; every problem is told, exit 1 if any.
+
+    Example: edgekit converters check my-converter
+    """
+    files = [folder if folder.suffix == ".toml" else folder / "converter.toml" for folder in folders or []]
+    check_files("converters", files, json=json)
+
+
 @app.command("setup")
 def setup(
     converter_ids: Annotated[
@@ -97,10 +109,9 @@ def setup(
 
     Example: edgekit converters setup onnx2tf
     """
-    from edgekit.catalog import load_catalog
     from edgekit.conversion.environments import environment_python
 
-    catalog = load_catalog()
+    catalog = usable_catalog()
     named = [catalog.converter(name) for name in converter_ids or catalog.converters]
     wanted = [converter for converter in named if not converter.waits_for]
     for waiting in (converter for converter in named if converter.waits_for):

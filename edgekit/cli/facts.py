@@ -4,19 +4,45 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from edgekit.cli.output import note, print_json
+from edgekit.cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
-    from edgekit.catalog import Kind, Place
+    from edgekit.catalog import Catalog, Kind, Place
     from edgekit.catalog_schema import Converter, Profile, Source, Target
 
+Record = TypeVar("Record", bound="Target | Profile")
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def usable_catalog() -> Catalog:
+    """The catalog without definitions whose files are broken, which are told on stderr."""
+    from edgekit.catalog import load_catalog
+
+    return load_catalog(told=note)
+
+
+def print_records(
+    kind: Kind,
+    records: Mapping[str, Record],
+    catalog: Catalog,
+    columns: Sequence[str],
+    row: Callable[[Record], Sequence[str]],
+    *,
+    json: bool,
+) -> None:
+    """What ``ls`` prints: each definition in a row of its own, between its id and where its file was found."""
+    places = {name: catalog.places[kind, name] for name in records}
+    if json:
+        print_json({kind: [found(record, places[name]) for name, record in records.items()]})
+        return
+    rows = [(name, *row(record), places[name].origin) for name, record in records.items()]
+    print_table((kind.removesuffix("s"), *columns, "from"), rows)
 
 
 def found(record: Target | Profile | Converter, place: Place) -> dict[str, Any]:
@@ -85,6 +111,11 @@ def binary(value: int | None) -> str | None:
     return f"{value / 1024**power:.3g} {('B', 'KiB', 'MiB', 'GiB')[power]}"
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def check_files(kind: Kind, files: Sequence[Path], *, json: bool) -> None:
     """Check the whole catalog and ``files`` as further ones of ``kind``; exit 1 where anything is wrong."""
     from edgekit.catalog import check
@@ -95,6 +126,6 @@ def check_files(kind: Kind, files: Sequence[Path], *, json: bool) -> None:
     else:
         for problem in problems:
             note(problem)
-        typer.echo(f"{len(read)} files read, {len(problems)} problems")
+        typer.echo(f"{counted(len(read), 'file')} read, {counted(len(problems), 'problem')}")
     if problems:
         raise typer.Exit(1)

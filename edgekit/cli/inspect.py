@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgekit.cli.facts import binary, print_facts, si
+from edgekit.cli.facts import binary, print_facts, si, usable_catalog
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ def inspect(
     target: Annotated[
         list[str] | None, typer.Option("-t", "--target", help="Say what will not run there; repeatable.")
     ] = None,
-    shape: Annotated[
-        list[str] | None, typer.Option(help="Fix a free input shape: NAME:1,3,224,224; repeatable.")
-    ] = None,
+    shape: ShapeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show operators, MACs, parameters, memory and licence of a model, and what will not run on a target.
@@ -39,10 +38,10 @@ def inspect(
 
     Example: edgekit inspect net.onnx -t raspberry-pi-5 --shape x:1,3,640,640
     """
-    from edgekit.models import graph_facts, parse_shapes
+    from edgekit.models import graph_facts
     from edgekit.models.zoo import resolve
 
-    shapes = parse_shapes(shape or [])
+    shapes = read_shapes(shape)
     with progress("edgekit inspect") as advance:
         loaded = _load(resolve(model, advance), shapes)
         advance(1, 2, "counting")
@@ -80,10 +79,9 @@ def _contract_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 def _refused(model: Model, targets: list[str]) -> Refused:
     if not targets:
         return {}
-    from edgekit.catalog import load_catalog
     from edgekit.models import refusals
 
-    catalog = load_catalog()
+    catalog = usable_catalog()
     return {name: refusals(model, catalog.target(name), catalog) for name in targets}
 
 
@@ -207,7 +205,7 @@ def _print_heaviest(facts: GraphFacts) -> None:
         if layer.macs
     ]
     if rows and facts.macs:
-        print_table(("layer", "op", "MACs>", "share>", "params>", "output"), rows, title="Heaviest layers")
+        print_table(("layer~", "op", "MACs>", "share>", "params>", "output"), rows, title="Heaviest layers")
 
 
 def _print_target(name: str, runtimes: dict[RuntimeId, tuple[Refusal, ...]], facts: GraphFacts) -> None:

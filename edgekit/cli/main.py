@@ -23,6 +23,9 @@ from edgekit.cli.verify import verify
 from edgekit.errors import EdgekitError
 from edgekit.telemetry import switch_off
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells give it."""
+
 app = typer.Typer(
     name="edgekit",
     help="Take a model to an edge device and prove that it works there.",
@@ -62,9 +65,12 @@ def main() -> None:
             traceback.print_exc()
         sys.stderr.write(f"edgekit: {error}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("edgekit: interrupted\n")
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as end:
+        # typer makes an exit of an interruption, and says nothing
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
+        sys.stderr.write(f"edgekit: {_interruption()}\n")
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -76,6 +82,12 @@ def main() -> None:
             f"This is a bug in edgekit; please attach {_write_log()}\n"
         )
         sys.exit(3)
+
+
+def _interruption() -> str:
+    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    goes_on = "; finished steps are kept, the same command goes on from there" if verb == "convert" else ""
+    return f"interrupted{goes_on}"
 
 
 def _write_log() -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.shapes import ShapeOption, read_shapes
 
 if TYPE_CHECKING:
     from edgekit.profiling.record import Measurement
@@ -25,9 +26,7 @@ def profile(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences per bundle.")] = 8.0,
     runs: Annotated[int | None, typer.Option(min=1, help="Timed inferences, instead of --duration.")] = None,
-    shape: Annotated[
-        list[str] | None, typer.Option(help="Fix a free input shape of a model file: NAME:1,3,224,224.")
-    ] = None,
+    shape: ShapeOption = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Keep the measurements in this file.")
     ] = None,
@@ -40,11 +39,10 @@ def profile(
     Example: edgekit profile out/net-host.edgekit --threads 2 -o net.json
     """
     from edgekit.devices import open_device
-    from edgekit.models import parse_shapes
     from edgekit.profiling import Extent, runnable
     from edgekit.profiling import profile as run
 
-    devices, shapes = [open_device(spec) for spec in on or ["local"]], parse_shapes(shape or [])
+    devices, shapes = [open_device(spec) for spec in on or ["local"]], read_shapes(shape)
     extent = Extent(duration_s=duration, runs=runs)
     measurements: list[Measurement] = []
     with progress("edgekit profile") as advance:
@@ -76,9 +74,9 @@ def _write(facts: dict[str, Any], out: Path) -> None:
 
 
 def _print(measurements: list[Measurement]) -> None:
-    columns = ["bundle", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold>", "warm>"]
+    columns = ["bundle~", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
     print_table(columns, [_row(item) for item in measurements])
-    columns = ["memory, MB", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
+    columns = ["memory, MB~", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
     print_table(columns, [_memory_row(item) for item in measurements])
     for item in measurements:
         _print_operators(item)
@@ -127,7 +125,7 @@ def _print_operators(item: Measurement) -> None:
     _echo_wrapped(
         f"{item.bundle}: the slowest of {len(item.operators)} operators, by {item.operators_method}"
     )
-    print_table(["source layer", "operator", "ms>", "share>"], rows)
+    print_table(["source layer~", "operator", "ms>", "share>"], rows)
 
 
 def _print_conditions(item: Measurement) -> None:

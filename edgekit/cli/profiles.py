@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.facts import binary, check_files, found, print_facts, print_sources, si
+from edgekit.cli.facts import (
+    binary,
+    check_files,
+    found,
+    print_facts,
+    print_records,
+    print_sources,
+    si,
+    usable_catalog,
+)
 from edgekit.cli.output import JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
@@ -26,24 +35,9 @@ def ls(json: JsonOption = False) -> None:
 
     Example: edgekit profiles ls
     """
-    from edgekit.catalog import load_catalog
-
-    catalog = load_catalog()
-    places = {name: catalog.places["profiles", name] for name in catalog.profiles}
-    if json:
-        print_json({"profiles": [found(item, places[name]) for name, item in catalog.profiles.items()]})
-        return
-    rows = [
-        (
-            name,
-            _cores(profile),
-            binary(profile.memory.ram_bytes),
-            si(profile.memory.bandwidth_bytes_per_s, "B/s") or "-",
-            places[name].origin,
-        )
-        for name, profile in catalog.profiles.items()
-    ]
-    print_table(("profile", "processor", "memory>", "bandwidth>", "from"), rows)
+    catalog = usable_catalog()
+    columns = ("processor", "memory>", "bandwidth>")
+    print_records("profiles", catalog.profiles, catalog, columns, _listed, json=json)
 
 
 @app.command("show")
@@ -52,9 +46,7 @@ def show(profile_id: Annotated[str, typer.Argument(metavar="PROFILE")], json: Js
 
     Example: edgekit profiles show rk3588
     """
-    from edgekit.catalog import load_catalog
-
-    catalog = load_catalog()
+    catalog = usable_catalog()
     profile, place = catalog.profile(profile_id), catalog.places["profiles", profile_id]
     if json:
         print_json(found(profile, place))
@@ -80,6 +72,12 @@ def check(
     Example: edgekit profiles check my-board.toml
     """
     check_files("profiles", files or [], json=json)
+
+
+def _listed(profile: Profile) -> tuple[str, ...]:
+    memory = profile.memory
+    bandwidth = si(memory.bandwidth_bytes_per_s, "B/s")
+    return _cores(profile), binary(memory.ram_bytes) or "-", bandwidth or "-"
 
 
 def _cores(profile: Profile) -> str:

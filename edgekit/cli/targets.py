@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.facts import binary, check_files, found, print_facts, print_sources
+from edgekit.cli.facts import (
+    binary,
+    check_files,
+    found,
+    print_facts,
+    print_records,
+    print_sources,
+    usable_catalog,
+)
 from edgekit.cli.output import JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
@@ -26,18 +34,8 @@ def ls(json: JsonOption = False) -> None:
 
     Example: edgekit targets ls
     """
-    from edgekit.catalog import load_catalog
-
-    catalog = load_catalog()
-    places = {name: catalog.places["targets", name] for name in catalog.targets}
-    if json:
-        print_json({"targets": [found(target, places[name]) for name, target in catalog.targets.items()]})
-        return
-    rows = [
-        (name, target.name, _ids(target, "available"), _ids(target, "waiting") or "-", places[name].origin)
-        for name, target in catalog.targets.items()
-    ]
-    print_table(("target", "name", "runs", "waits", "from"), rows)
+    catalog = usable_catalog()
+    print_records("targets", catalog.targets, catalog, ("name", "runs", "waits"), _listed, json=json)
 
 
 @app.command("show")
@@ -46,9 +44,7 @@ def show(target_id: Annotated[str, typer.Argument(metavar="TARGET")], json: Json
 
     Example: edgekit targets show raspberry-pi-5
     """
-    from edgekit.catalog import load_catalog
-
-    catalog = load_catalog()
+    catalog = usable_catalog()
     target, place = catalog.target(target_id), catalog.places["targets", target_id]
     if json:
         print_json(found(target, place))
@@ -84,6 +80,10 @@ def check(
     Example: edgekit targets check my-board.toml
     """
     check_files("targets", files or [], json=json)
+
+
+def _listed(target: Target) -> tuple[str, ...]:
+    return target.name, _ids(target, "available"), _ids(target, "waiting") or "-"
 
 
 def _ids(target: Target, status: str) -> str:

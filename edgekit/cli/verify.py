@@ -29,7 +29,7 @@ def verify(
 ) -> None:
     """Check hashes, steps, contract and golden pair, run the artifact, and compare it with its source.
 
-    Exit 1 where a check fails.
+    Exit 1 where a check fails. Hashes show accidents, not forgery: a bundle carries no signature.
 
     Example: edgekit verify out/net-host.edgekit --model net.onnx --eval photos
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from edgekit.conversion.samples import Evaluation
 from edgekit.conversion.trial import make_yardstick
 from edgekit.data import Sample, Samples, read_raw
 from edgekit.errors import BundleError, ContractError, DeviceError
+from edgekit.staging import Scratch
 
 if TYPE_CHECKING:
     from edgekit.devices import Device
@@ -52,8 +52,8 @@ def compare_with_source(
 
 def _compared(bundle: Bundle, intake: Intake, device: Device, threads: int) -> Check:
     artifact = bundle.manifest.artifact
-    with tempfile.TemporaryDirectory(prefix="edgekit-verify-") as work:
-        yardstick = make_yardstick(intake, device, Path(work), threads=threads)
+    with Scratch("verify") as work:
+        yardstick = make_yardstick(intake, device, work, threads=threads)
         answers = ask(bundle.folder, yardstick.inputs, intake.contract, device, threads=threads)
         precision = "fp32" if intake.model.quantized else artifact.precision
         verdict = compare(yardstick.answers, answers, intake.contract, intake.evaluation, precision)

@@ -203,9 +203,10 @@ def _too_far(output: OutputFidelity, precision: Precision, limits: Limits) -> st
         return f"output '{output.name}' {output.problem}"
     if output.integer:  # indices and labels: whether they are right shows in the decoded answers
         return None
-    if output.sqnr_db >= limits.sqnr_db and output.cosine >= limits.cosine:
-        return None
-    return (
-        f"output '{output.name}': SQNR {output.sqnr_db:.1f} dB, worst cosine {output.cosine:.4f}; "
-        f"{precision} needs {limits.sqnr_db:.0f} dB and {limits.cosine}"
-    )
+    figures = [
+        (output.sqnr_db >= limits.sqnr_db, f"SQNR {output.sqnr_db:.1f} dB", f"{limits.sqnr_db:.0f} dB"),
+        (output.cosine >= limits.cosine, f"worst cosine {output.cosine:.4f}", f"{limits.cosine}"),
+    ]
+    missed = [f"{figure}, {precision} needs {least}" for enough, figure, least in figures if not enough]
+    held = "".join(f" ({figure} is enough)" for enough, figure, _ in figures if enough)
+    return f"output '{output.name}': {', and '.join(missed)}{held}" if missed else None

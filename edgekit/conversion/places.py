@@ -18,6 +18,8 @@ def output_staging(out: Path, names: list[str], *, force: bool) -> Iterator[Path
 
     BundleError otherwise. An earlier bundle of the name is replaced; anything else only with ``force``.
     """
+    if out.exists() and not out.is_dir():
+        raise BundleError(f"{out}: is a file, not a folder. Choose another -o")
     for name in names:
         place = bundle_path(out, name)
         if place.exists() and not force and not is_bundle(place):

@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from edgekit.conversion.environments import environment_python
 from edgekit.conversion.replies import check_reply
 from edgekit.errors import WorkerError
+from edgekit.staging import Scratch
 from edgekit.telemetry import SWITCHED_OFF, opt_out
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def launch(worker: Worker, request: ConversionRequest, *, log: Path) -> Conversi
     """Run ``worker`` in a process group of its own and return its checked reply. Raises WorkerError."""
     log.parent.mkdir(parents=True, exist_ok=True)
     earlier = log.stat().st_size if log.exists() else 0
-    with tempfile.TemporaryDirectory(prefix="edgekit-worker-", ignore_cleanup_errors=True) as room_name:
-        room = Path(room_name)
+    with Scratch("worker") as room:
         status = _run(worker, request, room, log)
         if status is None:
             _fail(worker, f"did not finish within {worker.limits.timeout_s} s and was stopped", log)

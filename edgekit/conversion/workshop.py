@@ -102,7 +102,8 @@ class Workshop:
         )
 
     def _original(self) -> Stage:
-        return Stage(path=self.model.path, sha256=self.model.sha256)
+        # workers run in a folder of their own
+        return Stage(path=self.model.path.resolve(), sha256=self.model.sha256)
 
     def _start(self, candidate: Candidate) -> tuple[FinishedStep | None, list[Step]]:
         """What the first converter gets: the prepared model, quantized where the variant reads QDQ."""

@@ -9,12 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
+from edgekit.staging import Scratch
 from edgekit.telemetry import SWITCHED_OFF, opt_out
 
 _TAIL_BYTES = 4096
@@ -70,7 +70,8 @@ class LocalTransport:
 
     def __init__(self, python: Path | None = None) -> None:
         self._python = python or Path(sys.executable)
-        self._work = Path(tempfile.mkdtemp(prefix="edgekit-runner-"))
+        self._scratch = Scratch("runner")
+        self._work = self._scratch.path
 
     def send(self, source: Path, name: str) -> str:
         target = self._work / name
@@ -96,7 +97,7 @@ class LocalTransport:
         return LocalProcess(command, cwd=self._work, env=_environment(home, threads))
 
     def close(self) -> None:
-        shutil.rmtree(self._work, ignore_errors=True)
+        self._scratch.close()
 
 
 class LocalProcess:

@@ -29,8 +29,10 @@ _CLIENTS = {
 
 def catalog_findings() -> Iterator[Finding]:
     """The catalog and, where it can be read, each converter."""
+    broken: list[str] = []
     try:
-        catalog = load_catalog()
+        catalog = load_catalog(told=broken.append)
+        catalog.target("host")  # every conversion is judged on it
     except CatalogError as error:
         yield Finding(
             topic="catalog", name="definitions", status="missing", detail=str(error),
@@ -38,6 +40,11 @@ def catalog_findings() -> Iterator[Finding]:
         )  # fmt: skip
         return
     yield _counts(catalog)
+    for detail in broken:
+        yield Finding(
+            topic="catalog", name="broken files", status="warning", detail=detail,
+            next_step="mend the files named, then: edgekit targets check",
+        )  # fmt: skip
     for converter in catalog.converters.values():
         if converter.waits_for:
             yield _converter(converter.id, "missing", f"waits for {converter.waits_for}", None)

@@ -98,6 +98,9 @@ def _name_problems(graph: onnx.GraphProto) -> Iterator[str]:
 def _value_problems(value: onnx.ValueInfoProto) -> Iterator[str]:
     sides = value.type.tensor_type.shape.dim
     # a free dimension is written as 0 or -1 by some exporters
+    for side in sides:
+        if side.dim_value < -1:
+            yield f"tensor '{value.name}': a side of {side.dim_value} makes no sense; export it again"
     known = [side.dim_value for side in sides if side.dim_value > 0]
     if problem := shape_problem(known):
         yield f"tensor '{value.name}': {problem}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,13 +9,13 @@ from pathlib import Path
 from edgekit.devices import Device
 from edgekit.errors import EdgekitError
 from edgekit.profiling.comparison import Comparison
+from edgekit.profiling.files import read_measurements
 from edgekit.profiling.inputs import runnable
 from edgekit.profiling.live import compare_bundles
 from edgekit.profiling.measure import Extent, profile
 from edgekit.profiling.record import Measurement
 from edgekit.profiling.stored import compare_measurements
 from edgekit.progress import Advance
-from edgekit.strict import check_record
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -46,22 +45,13 @@ def compare(
 
 def read_measurement(path: Path) -> Measurement:
     """The one measurement in a file of ``profile -o``; EdgekitError where there are more or it is broken."""
-    try:
-        data = json.loads(path.read_bytes())
-    except OSError as error:
-        raise EdgekitError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise EdgekitError(f"{path}: not a file of measurements: {error}") from error
-    rows = data.get("measurements") if isinstance(data, dict) and "measurements" in data else [data]
-    if not isinstance(rows, list) or len(rows) != 1:
+    found = read_measurements(path)
+    if len(found) != 1:
         raise EdgekitError(
-            f"{path}: compare takes files with one measurement; make one with: "
+            f"{path}: compare takes files with one measurement, this one holds {len(found)}; make one with: "
             f"edgekit profile BUNDLE -o {path.name}"
         )
-    record, problems = check_record(rows[0], Measurement, where=str(path))
-    if record is None:
-        raise EdgekitError("\n".join(problems))
-    return record
+    return found[0]
 
 
 def _is_stored(name: str) -> bool:

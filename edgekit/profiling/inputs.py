@@ -6,10 +6,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from edgekit.bundles import Bundle, read_bundle
 from edgekit.profiling.plain import plain_bundle
+from edgekit.staging import Scratch
 
 
 @contextmanager
@@ -25,5 +25,5 @@ def runnable(name: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> 
     from edgekit.models.zoo import resolve
 
     model = path if path.is_file() else resolve(name)
-    with TemporaryDirectory(prefix="edgekit-model-") as folder:
-        yield read_bundle(plain_bundle(model, Path(folder) / model.name, shapes))
+    with Scratch("model") as folder:
+        yield read_bundle(plain_bundle(model, folder / model.name, shapes))

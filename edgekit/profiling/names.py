@@ -18,22 +18,32 @@ _BLOCKED = "_nchwc"
 # what its optimizers append to the name of the node that they rewrote
 _TAGS = re.compile(r"(_nchwc|_quant|_token_\d+|/\w*Fusion\w*/?|_fused_\w+)$")
 _DEEPEST = 8
+_REORDERS = ("ReorderInput", "ReorderOutput")
+"""Operators of onnxruntime that no model holds: they turn a tensor to and from its blocked layout."""
 
 
 def source_operators(bundle: Bundle, operators: Sequence[OperatorTime]) -> tuple[OperatorTime, ...]:
     """The same times under the artifact's node names; several where one kernel does their work, with commas.
 
-    Other formats than .onnx are named by their runner already.
+    Other formats than .onnx are named by their runner already. What the runtime put in between is said to be so.
     """
+    runtime = bundle.manifest.artifact.runtime
     if bundle.manifest.artifact.format != "onnx":
-        return tuple(operators)
+        return tuple(_labelled(operator, runtime) for operator in operators)
     import onnx
 
     graph = onnx.load(bundle.artifact, load_external_data=False).graph
     names = _Names(_by_name(graph), _by_output(graph), bundle.manifest.artifact.source_nodes)
     return tuple(
-        operator.model_copy(update={"name": names.of(operator.name, operator.op)}) for operator in operators
+        _labelled(operator.model_copy(update={"name": names.of(operator.name, operator.op)}), runtime)
+        for operator in operators
     )
+
+
+def _labelled(operator: OperatorTime, runtime: str) -> OperatorTime:
+    if operator.op not in _REORDERS:
+        return operator
+    return operator.model_copy(update={"name": f"{operator.name} (layout change by {runtime})"})
 
 
 @dataclass(frozen=True, slots=True)

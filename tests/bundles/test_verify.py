@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 
 from edgekit.bundles import read_bundle
 from edgekit.bundles.golden import largest_error, read_tensors, write_tensors
-from edgekit.bundles.read import MANIFEST
+from edgekit.bundles.read import MANIFEST, MANIFEST_DIGEST
 from edgekit.bundles.verify import verify_bundle
 from edgekit.bundles.write import finish
 from edgekit.cli.main import app
@@ -42,7 +44,7 @@ def test_an_untouched_bundle_passes_every_check(bundle: Path) -> None:
     found = verify_bundle(read_bundle(bundle), LocalDevice())
     assert found.ok
     assert [check.name for check in found.checks] == [
-        "files", "steps", "golden", "contract", "encoding", "prediction", "artifact", "answer",
+        "manifest", "files", "steps", "golden", "contract", "encoding", "prediction", "artifact", "answer",
     ]  # fmt: skip
 
 
@@ -80,7 +82,10 @@ def test_a_wrong_contract_is_caught_even_with_hashes_that_fit(
 def test_labels_in_another_order_are_caught(bundle: Path) -> None:
     (bundle / "labels.txt").write_text("rising\nfalling\ndown\nacross\n")
     sealed_again(bundle)
-    assert "stored is" in failed(bundle)["prediction"]
+    # the first difference, not two long lists that begin alike
+    assert re.search(
+        r"the answer(\.\w+|\[\d+\])+ reads \"\w+\", stored is \"\w+\"$", failed(bundle)["prediction"]
+    )
 
 
 def test_a_contract_that_does_not_fit_is_caught(bundle: Path) -> None:
@@ -111,6 +116,29 @@ def test_a_damaged_golden_pair_is_named(bundle: Path, name: str) -> None:
     (bundle / name).write_bytes(b"damaged")
     sealed_again(bundle)
     assert any(name in detail for detail in failed(bundle).values())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"precision": "fp32"', '"precision": "fp16"'), ("\n", "\r\n"), ('"timing": null', '"timing":  null')],
+    ids=["another figure", "line ends", "a space"],
+)
+def test_an_edited_manifest_is_found_and_nothing_is_run(bundle: Path, old: str, new: str) -> None:
+    content = (bundle / MANIFEST).read_bytes()
+    (bundle / MANIFEST).write_bytes(content.replace(old.encode(), new.encode(), 1))
+    assert (bundle / MANIFEST).read_bytes() != content
+    found = failed(bundle)
+    assert found["manifest"].startswith("manifest.json was changed since")
+    assert found["artifact"].startswith("not run")
+    sealed_again(bundle)
+    assert "manifest" not in failed(bundle)
+
+
+def test_the_digest_is_what_sha256sum_reads(bundle: Path) -> None:
+    done = subprocess.run(["sha256sum", "-c", MANIFEST_DIGEST], cwd=bundle, capture_output=True, check=False)
+    assert done.returncode == 0
+    (bundle / MANIFEST_DIGEST).unlink()
+    assert "manifest.sha256 is missing" in failed(bundle)["manifest"]
 
 
 def test_broken_steps_are_found(bundle: Path) -> None:

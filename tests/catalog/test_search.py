@@ -76,9 +76,9 @@ def test_other_files_in_the_folders_are_left_alone(project: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "wanted", "hint"),
     [
-        ("target", "raspberypi-4", "did you mean 'raspberry-pi-4'?. Try: edgekit targets ls"),
-        ("profile", "rk3558", "did you mean 'rk3588'?. Try: edgekit profiles ls"),
-        ("converter", "open-vino", "did you mean 'openvino'?. Try: edgekit converters ls"),
+        ("target", "raspberypi-4", "did you mean 'raspberry-pi-4'? Try: edgekit targets ls"),
+        ("profile", "rk3558", "did you mean 'rk3588'? Try: edgekit profiles ls"),
+        ("converter", "open-vino", "did you mean 'openvino'? Try: edgekit converters ls"),
         ("target", "zzz", "there is no target 'zzz'. Try: edgekit targets ls"),
     ],
 )

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -16,6 +17,7 @@ from edgekit.catalog import load_catalog
 from edgekit.catalog.files import bundled_folder
 from edgekit.cli.main import app
 from tests.catalog.sample_files import write_board, write_converter, write_profile, write_target
+from tests.graphs import tiny_cnn
 
 EDGEKIT = Path(sys.executable).with_name("edgekit")
 
@@ -110,7 +112,7 @@ def test_check_passes_on_what_comes_with_edgekit() -> None:
     ))  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["targets", "profiles"])
+@pytest.mark.parametrize("kind", ["targets", "profiles", "converters"])
 def test_check_tells_every_problem_and_exits_1(project: Path, kind: str) -> None:
     write_target(project, "one", arch='archh = "aarch64"')
     write_profile(project, "two", type="")
@@ -124,7 +126,7 @@ def test_check_tells_every_problem_and_exits_1(project: Path, kind: str) -> None
     ]
     shown = run(kind, "check")
     assert shown.exit_code == 1
-    assert "3 problems" in shown.stdout
+    assert shown.stdout.endswith(" files read, 3 problems\n")
     assert "did you mean 'arch'?" in shown.stderr
 
 
@@ -133,10 +135,18 @@ def test_check_reads_files_that_lie_elsewhere(project: Path, tmp_path: Path) -> 
     elsewhere = write_target(tmp_path / "aside", "board", threads="threads = 0")
     result = run("targets", "check", str(elsewhere))
     assert result.exit_code == 1
-    assert "threads: input should be greater than 0" in " ".join(result.stderr.split())
+    assert "threads: input should be greater than 0" in result.stderr
     missing = run("targets", "check", "none.toml")
     assert missing.exit_code == 1
     assert "none.toml: cannot be read" in missing.stderr
+
+
+def test_check_reads_a_converter_by_its_folder(project: Path, tmp_path: Path) -> None:
+    folder = write_converter(tmp_path / "aside", "tool", emits='emits = "onx"').parent
+    result = run("converters", "check", str(folder))
+    assert result.exit_code == 1
+    assert "tool/converter.toml: emits: 'onx' is not one of" in result.stderr
+    assert result.stdout.endswith(" files read, 1 problem\n")
 
 
 def test_setup_names_the_interpreters() -> None:
@@ -170,13 +180,26 @@ def test_an_unknown_id_is_one_line_and_exit_1(words: tuple[str, ...], hint: str)
     assert done.stdout == ""
 
 
-def test_a_broken_file_stops_a_verb_with_every_problem(project: Path) -> None:
+def test_a_broken_file_is_told_and_left_out_where_it_is_not_asked_for(project: Path) -> None:
     write_target(project, "one", arch="", os="")
-    done = subprocess.run([EDGEKIT, "targets", "ls"], capture_output=True, text=True, check=False)
+    told = "2 problems in the catalog:\n  targets/one.toml: arch: missing\n  targets/one.toml: os: missing\n"
+    done = subprocess.run([EDGEKIT, "targets", "ls", "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == f"left out, see edgekit targets check: {told}"
+    assert [item["id"] for item in json.loads(done.stdout)["targets"]] == _names("targets/*.toml")
+    done = subprocess.run([EDGEKIT, "targets", "show", "one"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == (
-        "edgekit: 2 problems in the catalog:\n  targets/one.toml: arch: missing\n  targets/one.toml: os: missing\n"
-    )
+    assert done.stderr.endswith(f"edgekit: {told}")
+
+
+def test_a_broken_target_does_not_stop_a_conversion_for_another(project: Path) -> None:
+    write_target(project, "one", arch="")
+    onnx.save(tiny_cnn(), project / "net.onnx")
+    command = [str(EDGEKIT), "convert", "net.onnx", "-t", "host", "--dry-run", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["plan"]
+    assert "targets/one.toml: arch: missing" in done.stderr
 
 
 def test_doctor() -> None:
@@ -197,6 +220,10 @@ def test_doctor() -> None:
 
 def test_doctor_exits_1_where_nothing_can_be_converted(project: Path) -> None:
     write_target(project, "one", arch="")
+    shown = run("doctor")
+    assert shown.exit_code == 0
+    assert "targets/one.toml: arch: missing" in " ".join(shown.stdout.split())
+    write_target(project, "host", arch="")
     shown = run("doctor")
     assert shown.exit_code == 1
     assert "not ready" in shown.stdout

@@ -155,11 +155,14 @@ def test_bad_files_end_in_one_clear_line(tmp_path: Path, name: str) -> None:
     assert words in line
 
 
-@pytest.mark.parametrize("words", [["--shape", "x:1,a"], ["-t", "raspberry-pi-9"]])
-def test_other_mistakes_end_in_one_clear_line(tmp_path: Path, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [(["--shape", "z:1,3"], "--shape names 'z'"), (["-t", "raspberry-pi-9"], "'raspberry-pi-9'")],
+)
+def test_other_mistakes_end_in_one_clear_line(tmp_path: Path, words: list[str], named: str) -> None:
     done = inspect(tmp_path, saved(tmp_path, tiny_cnn()), *words)
     assert done.returncode == 1
-    assert words[1] in done.stderr.splitlines()[-1]
+    assert named in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 

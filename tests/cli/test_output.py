@@ -28,6 +28,6 @@ def test_a_terminal_gets_a_bar_that_fits_and_goes_away(monkeypatch: pytest.Monke
         advance(1, 4, "a step with a name " + 9 * "that is too long ")
         console.file.write("<during>")
     bar, _, after = written.getvalue().partition("<during>")
-    assert "edgekit convert: a step" in bar + after
+    assert "convert: a step" in bar + after
     assert 7 * "that is too long " not in bar + after
     assert after.endswith(("\x1b[2K", "\x1b[?25h"))  # the line is cleared, the cursor is back

@@ -26,6 +26,7 @@ from tests.conversion.stripes import write_classifier, write_images
 from tests.graphs import Graph, floats, renamed, tiny_cnn
 
 ABSENT = Path("no-such")
+TFLITE = Path(__file__).parents[1] / "converters" / "data" / "tiny_cnn.tflite"
 Change = Callable[[Order], Order]
 
 
@@ -211,6 +212,13 @@ def test_a_zip_takes_the_place_of_a_folder_and_back(quick: Order) -> None:
             assert verify_bundle(read_bundle(kept.path), LocalDevice()).ok
 
 
+def test_an_output_folder_that_is_a_file_is_called_one(quick: Order) -> None:
+    quick.out.write_text("notes")
+    with pytest.raises(BundleError, match=r"out: is a file, not a folder\. Choose another -o"):
+        convert(quick)
+    assert quick.out.read_text() == "notes"
+
+
 def test_what_is_no_bundle_is_not_replaced_unless_forced(quick: Order) -> None:
     place = quick.out / "stripes-far.edgekit"
     place.mkdir(parents=True)
@@ -239,6 +247,15 @@ def test_a_model_without_contract_is_compared_as_numbers(quick: Order, tmp_path:
     (kept,) = convert(plain).bundles
     assert kept.manifest.task == "tensor"
     assert verify_bundle(read_bundle(kept.path), LocalDevice()).ok
+
+
+def test_a_tflite_model_may_be_named_by_a_relative_path(quick: Order, project: Path) -> None:
+    """Workers run in a folder of their own and are promised absolute paths."""
+    write_target(project, "litert", arch=ELSEWHERE, runtime="litert", format_="tflite", precisions=("fp32",))
+    shutil.copyfile(TFLITE, project / "tiny.tflite")
+    order = replace(quick, model=Path("tiny.tflite"), targets=("litert",), calibration=None, evaluation=None)
+    (kept,) = convert(order).bundles
+    assert kept.manifest.artifact.format == "tflite"
 
 
 @pytest.mark.parametrize(

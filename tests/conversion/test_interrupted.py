@@ -103,6 +103,9 @@ def test_interrupted_by_the_user(room: Room, tmp_path: Path) -> None:
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 130
+    assert said.splitlines()[-1] == (
+        "edgekit: interrupted; finished steps are kept, the same command goes on from there"
+    )
     assert "Traceback" not in said
     assert psutil.wait_procs([worker], timeout=PATIENCE_S)[1] == []
     assert list(room.out.iterdir()) == []

@@ -57,6 +57,15 @@ def test_the_reason_gives_figures_and_limits() -> None:
     assert "int8 needs 7 dB" in reason
 
 
+def test_the_reason_says_which_figure_failed() -> None:
+    turned = [{"y": -SOURCE[0]["y"]}, *SOURCE[1:]]
+    found = fidelity(SOURCE * 8, [*turned, *SOURCE * 7])
+    assert found.sqnr_db > 7
+    assert verdict(found) == (
+        f"output 'y': worst cosine -1.0000, int8 needs 0.8 (SQNR {found.sqnr_db:.1f} dB is enough)"
+    )
+
+
 def test_every_float_output_is_judged_not_only_the_first() -> None:
     source = [{"first": outputs["y"], "second": outputs["y"]} for outputs in SOURCE]
     artifact = [{"first": a["y"], "second": b["y"]} for a, b in zip(SOURCE, noisy(2.0), strict=True)]

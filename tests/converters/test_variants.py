@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import onnx
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from edgekit.catalog_schema import Converter, Variant
 from edgekit.conversion.environments import EnvironmentState
 from edgekit.conversion.parity import fidelity, judge
+from edgekit.conversion.protocol import ConversionRequest
 from edgekit.conversion.weights import stored_weights
+from edgekit.conversion.workers import run_worker
+from edgekit.models import load_model, prepare_onnx
 from tests.converters.steps import CONVERTERS, DATA, MODELS, Steps, load_converter, need_environment
 
+GHOSTNET = Path(__file__).parents[2] / "examples" / "ghostnet" / "ghostnet.onnx"
 FOLDERS = sorted(path.parent for path in CONVERTERS.glob("*/converter.toml"))
 
 
@@ -94,6 +100,47 @@ def test_a_machine_without_a_fitting_python_skips_with_the_reason(monkeypatch: p
     monkeypatch.setattr("tests.converters.steps.environment_state", lambda *_: nowhere)
     with pytest.raises(pytest.skip.Exception, match=r"needs Python 3\.12; try: edgekit converters setup"):
         need_environment(load_converter("onnx2tf"))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_openvino_names_the_node_that_makes_an_output(precision: str, tmp_path: Path) -> None:
+    """It calls that operator by the name of the tensor; of a quantized graph the node before the rounding counts."""
+    steps, openvino = Steps("tiny_cnn", tmp_path), load_converter("openvino")
+    variant = next(
+        item
+        for item in openvino.variants
+        if item.precision == precision and item.quantized_by in ("none", "edgekit")
+    )
+    assert steps.convert(openvino, variant).reply.get("source_nodes") == {"y": "softmax"}
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_every_operator_of_a_tflite_file_has_a_node_of_the_source(tmp_path: Path) -> None:
+    """onnx2tf names tensors after nodes and layouts, and its own report leaves half of them out."""
+    source = prepare_onnx(load_model(GHOSTNET), tmp_path / "ghostnet.onnx")
+    onnx2tf, out = load_converter("onnx2tf"), tmp_path / "out"
+    need_environment(onnx2tf)
+    out.mkdir()
+    request: ConversionRequest = {
+        "source": str(source),
+        "io": None,
+        "out_dir": str(out),
+        "precision": "fp32",
+        "options": {},
+        "calibration": None,
+        "task": "image-classification",
+        "threads": 2,
+    }
+    found = run_worker(onnx2tf, CONVERTERS / "onnx2tf", request, log=tmp_path / "log").get("source_nodes", {})
+    model = Interpreter(str(out / "model.tflite"))
+    tensors = {detail["index"]: detail["name"] for detail in model.get_tensor_details()}
+    nodes = {node.name for node in onnx.load(source).graph.node}
+    inserted = " (layout change by onnx2tf)"
+    for operator in model._get_ops_details():
+        assert found[tensors[operator["outputs"][0]]].removesuffix(inserted) in nodes
+    assert any(name.endswith(inserted) for name in found.values())
+    assert found["/features/features.9/Conv_output_nhwc"] == "/features/features.9/Conv"
 
 
 @pytest.mark.network

@@ -36,12 +36,20 @@ def test_whatever_is_not_ok_says_what_to_do() -> None:
     assert all(finding.next_step for finding in examine().findings if finding.status != "ok")
 
 
-def test_a_broken_catalog_is_fatal_and_told_whole(tmp_path: Path) -> None:
+def test_a_broken_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "mine.toml").write_text("schema = 1\n")
+    (finding,) = (found for found in catalog_findings() if found.name == "broken files")
+    assert finding.status == "warning"
+    assert "targets/mine.toml: id: missing" in finding.detail
+
+
+def test_a_catalog_without_host_is_fatal_and_told_whole(tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "host.toml").write_text("schema = 1\n")
     (finding,) = catalog_findings()
     assert finding.fatal
-    assert "targets/mine.toml: id: missing" in finding.detail
+    assert "targets/host.toml: id: missing" in finding.detail
     assert not examine().ok
 
 

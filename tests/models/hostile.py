@@ -393,6 +393,13 @@ def absurd_constant(folder: Path) -> Made:
 
 
 @case
+def negative_input(folder: Path) -> Made:
+    proto = model([node("Relu", "x", "y")], [value("x", 1)], [untyped("y")])
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -4
+    return saved(folder, proto), "tensor 'x': a side of -4"
+
+
+@case
 def negative_constant(folder: Path) -> Made:
     proto = model([node("Add", "x w", "y")], [value("x", 1)], [untyped("y")], {"w": np.ones(1, np.float32)})
     proto.graph.initializer[0].dims[:] = [-1]

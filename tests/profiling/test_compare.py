@@ -16,6 +16,7 @@ from edgekit.errors import EdgekitError
 from edgekit.profiling import Extent, profile
 from edgekit.profiling.compare import compare, read_measurement
 from edgekit.profiling.gates import check_gates, parse_gate
+from edgekit.reports import read_evidence
 from tests.runner.bundles import conv_net, onnx_bundle
 
 LAYERS, SIZE = 4, 48
@@ -73,8 +74,11 @@ def test_a_file_against_a_bundle_measures_the_bundle_now(net: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not a file of measurements"),
-        ("[" * 100_000, "not a file of measurements"),
+        ("", "not a file that `edgekit profile -o` writes"),
+        ("[" * 100_000, "not a file that `edgekit profile -o` writes"),
+        ("[]", "not a file that `edgekit profile -o` writes. Make one with"),
+        ('{"a": 1}', "not a file that `edgekit profile -o` writes. Make one with"),
+        ('{"measurements": 1}', "not a file that `edgekit profile -o` writes. Make one with"),
         ('{"measurements": []}', "compare takes files with one measurement"),
         ('{"measurements": [{"bundl": 1}]}', "bundl: unknown key; did you mean 'bundle'"),
     ],
@@ -85,6 +89,10 @@ def test_a_broken_file_is_one_clear_error(content: str, message: str, tmp_path: 
     with pytest.raises(EdgekitError, match=message) as caught:
         read_measurement(path)
     assert str(path) in str(caught.value)
+    if "compare takes" not in message:
+        with pytest.raises(EdgekitError) as by_report:
+            read_evidence([path])
+        assert str(by_report.value) == str(caught.value)
 
 
 def test_an_absent_file_is_one_clear_error(tmp_path: Path) -> None:
