@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from edgekit.conversion.convert import Conversion
     from edgekit.conversion.results import KeptBundle
     from edgekit.vocabulary import Precision
+
+
+class Effort(StrEnum):
+    """What ``--effort`` takes; the words of :mod:`edgekit.quantization.effort`, which loads onnx."""
+
+    fast = "fast"
+    normal = "normal"
+    max = "max"
 
 
 def convert(
@@ -43,6 +52,9 @@ def convert(
     ] = None,
     latency: Annotated[str | None, typer.Option(help="Highest latency (p50), such as '<20ms'.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: what the target has.")] = None,
+    effort: Annotated[
+        Effort, typer.Option(help="How much time int8 may take: fast, normal or max.", case_sensitive=False)
+    ] = Effort.normal,
     samples: Annotated[int | None, typer.Option(min=1, help="Use at most so many samples.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; build nothing.")] = False,
     zipped: Annotated[bool, typer.Option("--zip", help="Write each bundle as one zip.")] = False,
@@ -74,6 +86,7 @@ def convert(
             max_drop=_share(max_drop),
             latency_ms=_milliseconds(latency),
             threads=threads,
+            effort=effort.value,
             samples=samples,
             zipped=zipped,
             force=force,

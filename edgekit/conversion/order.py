@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgekit.contracts import LoadedContract
     from edgekit.data import Samples
     from edgekit.models import Model
+    from edgekit.quantization.effort import Effort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Order:
     """Highest p50 allowed."""
     threads: int | None = None
     """None: what the target gives to inference, at most this machine's processors."""
+    effort: Effort = "normal"
+    """How much time quantization may take."""
     samples: int | None = None
     """At most so many for calibration and for evaluation each."""
     zipped: bool = False

@@ -50,6 +50,8 @@ class ConversionRequest(TypedDict):
     task: str
     """The contract's task; ``text…`` and ``sentence…`` mark transformers for some tools."""
     threads: int
+    progress: NotRequired[str]
+    """A file whose one line, ``0.25 what is under way``, a long-running worker may keep up to date."""
 
 
 class ToolRun(TypedDict):

@@ -11,19 +11,21 @@ from edgekit.conversion.workers import Worker, launch
 
 if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest
+    from edgekit.conversion.workers import Told
 
 _WORKER = Worker(
     name="quantization",
     python=Path(sys.executable),
     file=Path(__file__).parents[1] / "quantization" / "worker.py",
-    limits=WorkerLimits(timeout_s=1800, memory_bytes=6 * 2**30),
+    limits=WorkerLimits(timeout_s=7200, memory_bytes=6 * 2**30),
 )
 
 
-def quantize(request: ConversionRequest, *, log: Path) -> ConversionReply:
+def quantize(request: ConversionRequest, *, log: Path, told: Told | None = None) -> ConversionReply:
     """Quantize ``request["source"]`` (float ONNX, opset >= 13) on all samples of ``request["calibration"]``.
 
     Writes ``qdq.onnx`` into ``out_dir``: int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
-    bits, activations in ``options["int8_activations"]`` (uint8, int8), int32 biases. Raises WorkerError.
+    bits, activations in ``options["int8_activations"]`` (uint8, int8), int32 biases, with ``options["effort"]``
+    (:mod:`edgekit.quantization.effort`). ``told``: as of :func:`edgekit.conversion.workers.launch`. Raises WorkerError.
     """
-    return launch(_WORKER, request, log=log)
+    return launch(_WORKER, request, log=log, told=told)

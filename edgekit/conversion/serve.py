@@ -39,6 +39,7 @@ class Progress:
     total: int
     advance: Advance | None
     done: int = 0
+    _doing: str = ""
 
     @classmethod
     def over(cls, plans: Iterable[Sequence[Candidate]], advance: Advance | None) -> Progress:
@@ -49,6 +50,12 @@ class Progress:
         if self.advance:
             self.advance(self.done, self.total, doing)
         self.done += 1
+        self._doing = doing
+
+    def within(self, part: float, doing: str) -> None:
+        """Say how far the step under way is, 0 to 1."""
+        if self.advance:
+            self.advance(self.done - 1 + part, self.total, f"{self._doing}: {doing}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +106,8 @@ class Server:
             task=intake.contract.schema.task,
             calibration=_calibration(intake, candidates, work),
             threads=threads,
+            effort=order.effort,
+            told=progress.within,
             cache=StepCache(cache / "steps"),
             logs=cache / "logs",
         )

@@ -11,7 +11,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from edgekit.catalog_schema import Converter, WorkerLimits
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest
 
+POLL_S = 0.5
+Told = Callable[[float, str], None]
+"""Takes how much is done, 0 to 1, and what is under way."""
 _LAUNCHER = Path(__file__).with_name("_launcher.py")
 # LD_LIBRARY_PATH: some installations find the C++ runtime of numpy only through it
 _PASSED_ON = ("LD_LIBRARY_PATH",)
@@ -55,12 +59,21 @@ def run_worker(
     return launch(worker, request, log=log)
 
 
-def launch(worker: Worker, request: ConversionRequest, *, log: Path) -> ConversionReply:
-    """Run ``worker`` in a process group of its own and return its checked reply. Raises WorkerError."""
+def launch(
+    worker: Worker,
+    request: ConversionRequest,
+    *,
+    log: Path,
+    told: Told | None = None,
+) -> ConversionReply:
+    """Run ``worker`` in a process group of its own and return its checked reply. Raises WorkerError.
+
+    told: called with how much is done (0 to 1) and what is under way, as the worker says it.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     earlier = log.stat().st_size if log.exists() else 0
     with Scratch("worker") as room:
-        status = _run(worker, request, room, log)
+        status = _run(worker, request, room, log, told)
         if status is None:
             _fail(worker, f"did not finish within {worker.limits.timeout_s} s and was stopped", log)
         if status != 0 or not (room / "reply.json").is_file():
@@ -102,11 +115,13 @@ def worker_environment(
     }
 
 
-def _run(worker: Worker, request: ConversionRequest, room: Path, log: Path) -> int | None:
+def _run(worker: Worker, request: ConversionRequest, room: Path, log: Path, told: Told | None) -> int | None:
     """Start the worker and wait; return its exit status (negative: the signal), None after a timeout."""
     home = room / "home"
     (home / "tmp").mkdir(parents=True)
     opt_out(home)
+    if told:
+        request = {**request, "progress": str(room / "progress")}
     (room / "request.json").write_text(json.dumps(request))
     command = [worker.python, _LAUNCHER, worker.file, room / "request.json", room / "reply.json"]
     with log.open("ab") as output:
@@ -120,13 +135,26 @@ def _run(worker: Worker, request: ConversionRequest, room: Path, log: Path) -> i
             start_new_session=True,
         )
         try:
-            return process.wait(worker.limits.timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
+            return _wait(process, worker.limits.timeout_s, room / "progress", told)
         finally:  # also after Ctrl-C, and for children that outlive the worker
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _wait(
+    process: subprocess.Popen[bytes], timeout_s: float, progress: Path, told: Told | None
+) -> int | None:
+    """Wait for the process, passing on what it says meanwhile; None where it takes too long."""
+    deadline = time.monotonic() + timeout_s
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            return process.wait(min(left, POLL_S) if told else left)
+        except subprocess.TimeoutExpired:
+            if told and progress.is_file():
+                done, _, doing = progress.read_text(encoding="utf-8").partition(" ")
+                told(float(done), doing)
+    return None
 
 
 def _cause_of_death(worker: Worker, status: int, printed: str) -> str:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from edgekit.catalog_schema import TargetRuntime, Variant
     from edgekit.conversion.candidates import Candidate, Link
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap
+    from edgekit.conversion.workers import Told
     from edgekit.data import CalibrationSet
     from edgekit.models import Model
+    from edgekit.quantization.effort import Effort
     from edgekit.vocabulary import Task
 
 Arguments = dict[str, str | int | float | bool | None]
@@ -61,8 +63,12 @@ class Workshop:
     task: Task
     calibration: CalibrationSet | None
     threads: int
+    effort: Effort
+    """How much time quantization may take."""
     cache: StepCache
     logs: Path
+    told: Told | None = None
+    """Hears how far a long step is."""
     seen: dict[str, bool] = field(default_factory=dict, init=False)
     """Name of each step of this run -> whether an earlier run had made it."""
 
@@ -113,7 +119,8 @@ class Workshop:
         steps = [_own_step("prepare", "edgekit", __version__, {}, self.model.sha256, prepared)]
         if candidate.chain[-1].variant.quantized_by != "edgekit":
             return prepared, steps
-        quantized = self._quantize(prepared, _int8_options(candidate.runtime, candidate.chain[-1].variant))
+        options = _int8_options(candidate.runtime, candidate.chain[-1].variant)
+        quantized = self._quantize(prepared, {**options, "effort": self.effort})
         steps += [
             _own_step("quantize", run["tool"], run["version"], run["arguments"], prepared.sha256, quantized)
             for run in quantized.reply["tools"]
@@ -149,14 +156,14 @@ class Workshop:
             "parent": prepared.sha256,
             "options": dict(options),
             "calibration": self.calibration.sha256,
-            "code": code_sha256(_ENGINE / "quantization"),
+            "code": [code_sha256(_ENGINE / room) for room in ("models", "quantization")],
             "tools": package_versions(("onnx", "onnxruntime", "numpy")),
         }
         stage = Stage(path=prepared.artifact, sha256=prepared.sha256)
 
         def make(out: Path) -> ConversionReply:
             request = self._request(stage, out, "int8", options, calibrated=True)
-            return quantize(request, log=self._log("quantization", key))
+            return quantize(request, log=self._log("quantization", key), told=self.told)
 
         return self._step(key, make)
 

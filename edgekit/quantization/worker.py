@@ -2,55 +2,40 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import onnx
 import onnxruntime as ort
-from onnxruntime.quantization import (
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
 
-from edgekit.quantization.placement import QUANTIZED_OPERATORS, FloatNodes, float_nodes
+from edgekit.quantization.calibration import CalibrationFiles
+from edgekit.quantization.effort import EFFORTS, effort_of
+from edgekit.quantization.insertion import Scheme
+from edgekit.quantization.placement import float_nodes
+from edgekit.quantization.progress import Told
+from edgekit.quantization.quantize import quantize
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap, ToolRun
+    from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap
 
 # before opset 13 a per-channel DequantizeLinear cannot be written; the tool would write one all the same
 OLDEST_OPSET = 13
 
 
-class Samples:
-    """A CalibrationDataReader: one sample in memory at a time, in the order of the files' names."""
-
-    def __init__(self, folder: Path) -> None:
-        self.files = sorted(folder.glob("*.npz"))
-        if not self.files:
-            raise ValueError(f"no calibration sample in {folder}")
-        self.rest = iter(self.files)
-
-    def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
-        path = next(self.rest, None)
-        if path is None:
-            return None
-        with np.load(path) as arrays:
-            return dict(arrays)
-
-
 def convert(request: ConversionRequest) -> ConversionReply:
     model = onnx.load(request["source"])
     check_opset(model)
-    artifact = Path(request["out_dir"]) / "qdq.onnx"
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    options = request["options"]
+    scheme, effort = Scheme.of(options), effort_of(options)
+    samples = CalibrationFiles(Path(request["calibration"] or ""))
     in_float = float_nodes(model.graph)
-    samples = Samples(Path(request["calibration"] or ""))
-    run = insert(Path(request["source"]), artifact, samples, in_float, request["options"])
-    nodes = onnx.load(artifact).graph.node
+    told = Told.to(request.get("progress"))
+    made = quantize(model, samples, in_float, scheme, EFFORTS[effort], threads=request["threads"], told=told)
+    artifact = Path(request["out_dir"]) / "qdq.onnx"
+    artifact.write_bytes(made.model.SerializeToString(deterministic=True))
+    quantized = sum(node.op_type == "QuantizeLinear" for node in made.model.graph.node)
     return {
         "artifact": artifact.name,
         "files": [artifact.name],
@@ -58,50 +43,27 @@ def convert(request: ConversionRequest) -> ConversionReply:
             "inputs": [same(value) for value in inputs(model.graph)],
             "outputs": [same(value) for value in model.graph.output],
         },
-        "tools": [run],
-        "notes": [
-            f"{sum(node.op_type == 'QuantizeLinear' for node in nodes)} activations in int8; in float:"
-            f" {len(in_float.tail)} nodes behind the last weights, {len(in_float.attention)} around attention,"
-            f" {len(in_float.shifts)} sums with constants"
+        "tools": [
+            {
+                "tool": "edgekit.quantization",
+                "version": importlib.metadata.version("edgekit-toolchain"),
+                "arguments": {
+                    "effort": effort,
+                    "ranges": made.ranges,
+                    "fitted_layers": made.fitted_layers,
+                    "activations": scheme.activations,
+                    "weight_bits": scheme.weight_bits,
+                    "samples": len(samples),
+                    "nodes_in_float": len(in_float.all),
+                },
+            },
+            {"tool": "onnxruntime.quantization", "version": ort.__version__, "arguments": {}},
         ],
-    }
-
-
-def insert(
-    source: Path,
-    artifact: Path,
-    samples: Samples,
-    in_float: FloatNodes,
-    options: Mapping[str, str | int | float | bool],
-) -> ToolRun:
-    """Run the model on all samples, note each tensor's smallest and largest value, and write the QDQ graph."""
-    activations = str(options["int8_activations"])
-    bits = int(options.get("int8_weight_bits", 8))
-    quantize_static(
-        source,
-        artifact,
-        samples,
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=sorted(QUANTIZED_OPERATORS),
-        nodes_to_exclude=list(in_float.all),
-        per_channel=True,
-        reduce_range=bits == 7,
-        activation_type=QuantType.QInt8 if activations == "int8" else QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-        extra_options={"OpTypesToExcludeOutputQuantization": list(in_float.wide_outputs)},
-    )
-    return {
-        "tool": "onnxruntime.quantization.quantize_static",
-        "version": ort.__version__,
-        "arguments": {
-            "per_channel": True,
-            "ranges": "minmax",
-            "activations": activations,
-            "weight_bits": bits,
-            "samples": len(samples.files),
-            "nodes_in_float": len(in_float.all),
-        },
+        "notes": [
+            f"{quantized} activations in int8; in float: {len(in_float.tail)} nodes behind the last weights,"
+            f" {len(in_float.attention)} around attention, {len(in_float.shifts)} sums with constants",
+            *made.notes,
+        ],
     }
 
 

@@ -1,0 +1,61 @@
+"""How much time quantization may take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from edgekit.models.constants import known_shapes
+from edgekit.models.liveness import Step, peak_bytes
+
+if TYPE_CHECKING:
+    import onnx
+
+    from edgekit.quantization.observers import RangeMethod
+
+Effort = Literal["fast", "normal", "max"]
+
+FEWEST_SAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What an effort allows."""
+
+    methods: tuple[RangeMethod, ...]
+    """Ways to choose activation ranges; all are tried, in one pass over the samples."""
+    fits: Literal["best", "all"] | None
+    """Whether weights are fitted with the best of the ranges, with each, or rounded to the nearest."""
+    samples: int
+    """That weights are fitted on, where memory allows."""
+    memory_bytes: int = 512 * 2**20
+    """What the feature maps of these samples may take."""
+
+    def samples_for(self, model: onnx.ModelProto) -> int:
+        """How many samples of ``model`` (shapes inferred) keep to both."""
+        constants = {tensor.name for tensor in model.graph.initializer}
+        sizes = {
+            name: 4 * math.prod(sides)
+            for name, sides in known_shapes(model.graph).items()
+            if name not in constants
+        }
+        steps = [Step(frozenset(node.input) - constants, frozenset(node.output)) for node in model.graph.node]
+        inputs = [value.name for value in model.graph.input]
+        float_bytes = peak_bytes(steps, sizes, inputs, [value.name for value in model.graph.output])
+        int8_bytes = float_bytes // 4  # both models run side by side
+        affordable = self.memory_bytes // max(1, float_bytes + int8_bytes)
+        return max(FEWEST_SAMPLES, min(self.samples, affordable))
+
+
+def effort_of(options: Mapping[str, str | int | float | bool]) -> Effort:
+    """The effort that a worker's options name."""
+    return cast("Effort", options.get("effort", "normal"))
+
+
+EFFORTS: Mapping[Effort, Bounds] = {
+    "fast": Bounds(methods=("minmax",), fits=None, samples=16),
+    "normal": Bounds(methods=("minmax", "percentile", "mse"), fits="best", samples=32),
+    "max": Bounds(methods=("minmax", "percentile", "mse", "entropy"), fits="all", samples=64),
+}

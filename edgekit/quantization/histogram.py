@@ -1,0 +1,74 @@
+"""Counts of values over bins that widen as larger values come: constant memory, whatever the number of values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = np.ndarray[Any, Any]
+Floats = npt.NDArray[np.float64]
+
+BINS = 4096
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Bins of one width, a power of two, with borders at its multiples.
+
+    So two neighbours merge into one wider bin without splitting a count, and the same values in another order give
+    the same counts.
+    """
+
+    width: float = 0.0
+    """0 until a value other than zero was seen."""
+    first: int = 0
+    """The first bin reaches from ``first * width`` to ``(first + 1) * width``."""
+    counts: Floats = field(default_factory=lambda: np.zeros(BINS))
+    low: float = 0.0
+    """Smallest value seen, 0 at most: a quantized tensor must be able to say zero."""
+    high: float = 0.0
+
+    def update(self, values: Array) -> None:
+        """Count ``values``, finite and of any shape."""
+        flat = values.reshape(-1)
+        if not flat.size:
+            return
+        self.low, self.high = min(self.low, float(flat.min())), max(self.high, float(flat.max()))
+        self._reach()
+        if self.width == 0.0:
+            self.counts[0] += flat.size  # zeros, until now; the first bin begins at zero
+            return
+        places = np.floor(flat * (1 / self.width)).astype(np.int64) - self.first
+        self.counts += np.bincount(places, minlength=BINS)
+
+    @property
+    def centers(self) -> Floats:
+        """The middle of each bin."""
+        return np.asarray((self.first + np.arange(BINS) + 0.5) * self.width)
+
+    def _reach(self) -> None:
+        """Let the bins reach from ``low`` to ``high``."""
+        if self.width == 0.0:
+            span = max(self.high, -self.low)
+            # a power of two that is too narrow for the span, but not by much
+            self.width = 2.0 ** (math.frexp(span)[1] - BINS.bit_length()) if span else 0.0
+            if self.width == 0.0:
+                return
+        while math.floor(self.high / self.width) - math.floor(self.low / self.width) >= BINS:
+            self._double()
+        first = math.floor(self.low / self.width)
+        # what leaves at the upper end is empty: both ends fit
+        self.counts = np.roll(self.counts, self.first - first)
+        self.first = first
+
+    def _double(self) -> None:
+        """Merge each bin of an even number with the next one."""
+        places = (self.first + np.arange(BINS)) // 2
+        self.first //= 2
+        merged = np.bincount(places - self.first, weights=self.counts, minlength=BINS)
+        self.counts = np.asarray(merged, np.float64)
+        self.width *= 2

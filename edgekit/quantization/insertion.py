@@ -1,0 +1,79 @@
+"""Write the QDQ graph for given ranges; onnxruntime's quantizer places the QuantizeLinear/DequantizeLinear pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import QuantType
+from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from edgekit.quantization.placement import QUANTIZED_OPERATORS, FloatNodes
+
+if TYPE_CHECKING:
+    from edgekit.quantization.observers import Range
+
+_RENAMED = "_QuantizeLinear_Input"
+"""What the quantizer appends to the name of a graph output that it puts a pair in front of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """How the target's kernels want their integers; weights are symmetric, with a scale per output channel."""
+
+    activations: Literal["uint8", "int8"] = "uint8"
+    weight_bits: Literal[7, 8] = 8
+
+    @classmethod
+    def of(cls, options: Mapping[str, str | int | float | bool]) -> Scheme:
+        """The scheme that a worker's options name."""
+        return cls(
+            activations="int8" if options["int8_activations"] == "int8" else "uint8",
+            weight_bits=7 if options.get("int8_weight_bits", 8) == 7 else 8,
+        )
+
+    @property
+    def weight_limit(self) -> int:
+        """Largest integer of a weight; the smallest is its negative."""
+        return 64 if self.weight_bits == 7 else 127
+
+
+def insert(
+    model: onnx.ModelProto, ranges: Mapping[str, Range], in_float: FloatNodes, scheme: Scheme
+) -> onnx.ModelProto:
+    """A copy of ``model`` (float, shapes inferred, opset >= 13) with a pair around each quantized tensor.
+
+    Nodes keep their names. A ReLU or Clip that the uint8 range of its output says already is gone, and what made its
+    input makes its output. ``ranges`` of tensors that get no pair are not looked at.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    known = {name: (-1.0, 1.0) for node in model.graph.node for name in node.output} | dict(ranges)
+    extremes = {name: (np.float32(low), np.float32(high)) for name, (low, high) in known.items()}
+    quantizer = QDQQuantizer(
+        copy,
+        per_channel=True,
+        reduce_range=scheme.weight_bits == 7,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QInt8 if scheme.activations == "int8" else QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, extremes),
+        nodes_to_quantize=[],
+        nodes_to_exclude=list(in_float.all),
+        op_types_to_quantize=sorted(QUANTIZED_OPERATORS),
+        extra_options={"OpTypesToExcludeOutputQuantization": list(in_float.wide_outputs)},
+    )
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    written: onnx.ModelProto = quantizer.model.model
+    return written
+
+
+def quantized_tensors(model: onnx.ModelProto, in_float: FloatNodes, scheme: Scheme) -> list[str]:
+    """The activations that get a pair, in the order of the graph: a trial tells, with any ranges."""
+    inputs = {value.name: (-1.0, 1.0) for value in model.graph.input}
+    nodes = insert(model, inputs, in_float, scheme).graph.node
+    return [node.input[0].removesuffix(_RENAMED) for node in nodes if node.op_type == "QuantizeLinear"]

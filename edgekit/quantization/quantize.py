@@ -1,0 +1,105 @@
+"""Ranges, pairs, rounding: from a float model to its QDQ graph, within the bounds of an effort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import onnx
+
+from edgekit.quantization.grading import Grader
+from edgekit.quantization.insertion import Scheme, insert, quantized_tensors
+from edgekit.quantization.rounding import round_weights
+from edgekit.quantization.watching import observe
+
+if TYPE_CHECKING:
+    from edgekit.quantization.calibration import CalibrationFiles, Feeds
+    from edgekit.quantization.effort import Bounds
+    from edgekit.quantization.observers import RangeMethod
+    from edgekit.quantization.placement import FloatNodes
+    from edgekit.quantization.progress import Told
+
+FEWEST_FITTED = 8
+"""Samples below which a fit says more about them than about the model."""
+WATCHING, FITTING = 0.2, 0.75
+"""Shares of the time, for the progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantized:
+    """A QDQ graph and how it came about."""
+
+    model: onnx.ModelProto
+    ranges: RangeMethod
+    sqnr_db: float
+    """On samples that nothing was fitted on, where there are any."""
+    fitted_layers: int = 0
+    """Layers whose weights were fitted; the others' were rounded to the nearest."""
+    notes: tuple[str, ...] = ()
+
+    def noted(self, line: str) -> Quantized:
+        return replace(self, notes=(*self.notes, line))
+
+
+def quantize(
+    model: onnx.ModelProto,
+    samples: CalibrationFiles,
+    in_float: FloatNodes,
+    scheme: Scheme,
+    bounds: Bounds,
+    *,
+    threads: int,
+    told: Told,
+) -> Quantized:
+    """Quantize ``model`` (prepared, shapes inferred) with what ``samples`` show.
+
+    The same model, samples and bounds give the same bytes on the same machine.
+    """
+    tensors = quantized_tensors(model, in_float, scheme)
+    count = len(samples)
+    ranges = observe(
+        model, tensors, samples, bounds.methods, threads=threads,
+        seen=lambda number: told.say(WATCHING * number / count, f"ranges, sample {number} of {count}"),
+    )  # fmt: skip
+    fit, test = samples.spread(bounds.samples_for(model))
+    grader = Grader(model, test or fit, threads)
+    plain = []
+    for method in bounds.methods:
+        graph = insert(model, ranges[method], in_float, scheme)
+        plain.append(Quantized(model=graph, ranges=method, sqnr_db=grader.sqnr_db(graph)))
+    best = max(plain, key=lambda item: item.sqnr_db)
+    if not bounds.fits:
+        return best
+    if len(fit) < FEWEST_FITTED:
+        return best.noted(f"weights rounded to the nearest: {len(fit)} samples are too few to fit them on")
+    tries = plain if bounds.fits == "all" else [best]
+    fitted = [
+        _fitted(model, item, fit, grader, scheme, threads, told, (place / len(tries), 1 / len(tries)))
+        for place, item in enumerate(tries)
+    ]
+    better = max(fitted, key=lambda item: item.sqnr_db)
+    if better.sqnr_db > best.sqnr_db:
+        return better
+    return best.noted("weights rounded to the nearest: fitting them did not help on other samples")
+
+
+def _fitted(
+    model: onnx.ModelProto,
+    start: Quantized,
+    samples: list[Feeds],
+    grader: Grader,
+    scheme: Scheme,
+    threads: int,
+    told: Told,
+    share: tuple[float, float],
+) -> Quantized:
+    """``start`` with fitted weights. ``share``: where in the fitting this begins, and how much of it this is."""
+    graph = onnx.ModelProto()
+    graph.CopyFrom(start.model)
+
+    def seen(done: int, total: int, layer: str) -> None:
+        part = share[0] + share[1] * done / total
+        told.say(WATCHING + FITTING * part, f"weights, layer {done + 1} of {total}: {layer}")
+
+    layers = round_weights(model, graph, samples, limit=scheme.weight_limit, threads=threads, seen=seen)
+    return replace(start, model=graph, fitted_layers=layers, sqnr_db=grader.sqnr_db(graph))

@@ -1,0 +1,154 @@
+"""One pass over the samples with the float model tells the range of every activation that gets quantized."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from edgekit.models.constants import known_shapes
+from edgekit.quantization.grading import inference_session
+from edgekit.quantization.histogram import Histogram
+from edgekit.quantization.observers import FROM_HISTOGRAM, Extremes, Range, RangeMethod
+
+Array = np.ndarray[Any, Any]
+Feeds = Mapping[str, Array]
+
+VALUES = 2048
+"""Values of a tensor that a histogram sees of each sample: evenly spaced, so that all channels are among them."""
+
+TOGETHER = 16
+"""Samples whose values are counted in one go: a small model runs faster than numpy is called."""
+
+_NOT_NEGATIVE = {"Relu", "Sigmoid", "HardSigmoid", "Softmax"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """A graph output that says something of one tensor."""
+
+    tensor: str
+    output: str
+    extreme: bool
+
+
+def observe(
+    model: onnx.ModelProto,
+    tensors: Sequence[str],
+    samples: Iterable[Feeds],
+    methods: Sequence[RangeMethod],
+    *,
+    threads: int,
+    seen: Callable[[int], None] = lambda count: None,
+) -> dict[RangeMethod, dict[str, Range]]:
+    """Ranges of ``tensors`` by each method, from one pass over ``samples``, which are run one at a time and not kept.
+
+    Extremes are taken inside the graph, other observers get evenly spaced values: copying whole feature maps out
+    would take longer than computing them. Positions that an attention mask leaves out are not looked at.
+    ``model``: shapes inferred. ``seen``: called after each sample with their number so far.
+    """
+    spaced = [method for method in methods if method != "minmax"]
+    watched, watches = _watched(model, tensors, exact="minmax" in methods, values=bool(spaced))
+    extremes = {name: Extremes() for name in tensors}
+    histograms = {name: Histogram() for name in tensors}
+    session = inference_session(watched, threads)
+    waiting: dict[str, list[Array]] = {watch.output: [] for watch in watches}
+    outputs = list(waiting)
+
+    def count_waiting() -> None:
+        for watch in watches:
+            observer: Extremes | Histogram = (extremes if watch.extreme else histograms)[watch.tensor]
+            observer.update(np.concatenate(waiting[watch.output], axis=None))
+            waiting[watch.output].clear()
+
+    number = 0
+    for number, feeds in enumerate(samples, 1):
+        for output, values in zip(outputs, session.run(outputs, dict(feeds)), strict=True):
+            waiting[output].append(values)
+        if number % TOGETHER == 0:
+            count_waiting()
+        seen(number)
+    if number % TOGETHER:
+        count_waiting()
+    ranges: dict[RangeMethod, dict[str, Range]] = {
+        method: {name: FROM_HISTOGRAM[method](histograms[name]) for name in tensors} for method in spaced
+    }
+    if "minmax" in methods:
+        ranges["minmax"] = {name: extremes[name].range() for name in tensors}
+    return ranges
+
+
+def _watched(
+    model: onnx.ModelProto, tensors: Sequence[str], *, exact: bool, values: bool
+) -> tuple[onnx.ModelProto, list[_Watch]]:
+    """The model with outputs about ``tensors`` in place of its own."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    shapes = known_shapes(model.graph)
+    producers = {name: node.op_type for node in model.graph.node for name in node.output}
+    mask = _mask(graph, shapes)
+    del graph.output[:]
+    watches = []
+    for tensor in tensors:
+        source = tensor
+        if mask is not None and shapes[tensor][:2] == shapes[mask]:
+            source = _unmasked(graph, tensor, mask)
+        if exact:
+            extremes = ["Max"] if producers.get(tensor) in _NOT_NEGATIVE else ["Min", "Max"]
+            watches += [_Watch(tensor, _extreme(graph, source, tensor, which), True) for which in extremes]
+        if values:
+            name = _some_values(graph, source, tensor, math.prod(shapes[tensor]))
+            watches.append(_Watch(tensor, name, False))
+    return copy, watches
+
+
+def _mask(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """The input that marks padding: integers of the shape [batch, tokens] with ``mask`` in the name."""
+    for value in graph.input:
+        integers = value.type.tensor_type.elem_type in (TensorProto.INT64, TensorProto.INT32)
+        if integers and "mask" in value.name and len(shapes[value.name]) == 2 and shapes[value.name][0] == 1:
+            return str(value.name)
+    return None
+
+
+def _unmasked(graph: onnx.GraphProto, tensor: str, mask: str) -> str:
+    """The tensor's tokens (axis 1) that are no padding."""
+    kept = f"{mask}/kept"
+    if not any(kept in node.output for node in graph.node):
+        _constant(graph, f"{mask}/axis", np.array([0]))
+        graph.node.append(helper.make_node("Squeeze", [mask, f"{mask}/axis"], [f"{mask}/row"]))
+        graph.node.append(helper.make_node("Cast", [f"{mask}/row"], [kept], to=TensorProto.BOOL))
+    graph.node.append(helper.make_node("Compress", [tensor, kept], [f"{tensor}/unmasked"], axis=1))
+    return f"{tensor}/unmasked"
+
+
+def _extreme(graph: onnx.GraphProto, source: str, tensor: str, which: str) -> str:
+    name = f"{tensor}/{which}"
+    graph.node.append(helper.make_node(f"Reduce{which}", [source], [name], keepdims=0))
+    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, []))
+    return name
+
+
+def _some_values(graph: onnx.GraphProto, source: str, tensor: str, size: int) -> str:
+    name, step = f"{tensor}/values", max(1, size // VALUES)
+    step += step > 1 and step % 2 == 0  # an odd step meets all columns of maps with even sides
+    flat, begin, end = (f"values/{part}" for part in ("flat", "begin", "end"))
+    if not any(tensor_.name == flat for tensor_ in graph.initializer):
+        for key, value in ((flat, -1), (begin, 0), (end, np.iinfo(np.int64).max)):
+            _constant(graph, key, np.array([value]))
+    _constant(graph, f"{tensor}/step", np.array([step]))
+    graph.node.append(helper.make_node("Reshape", [source, flat], [f"{tensor}/flat"]))
+    steps = [f"{tensor}/flat", begin, end, begin, f"{tensor}/step"]
+    graph.node.append(helper.make_node("Slice", steps, [name]))
+    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]))
+    return name
+
+
+def _constant(graph: onnx.GraphProto, name: str, value: Array) -> None:
+    graph.initializer.append(numpy_helper.from_array(value.astype(np.int64), name))
