@@ -1,0 +1,59 @@
+"""Runs inside the emulated machine: ``python guest.py INPUTS ANSWERS FILE…``; numpy and one runtime are all it needs.
+
+INPUTS: an .npz with one array per sample, each the first input of every FILE (.onnx or .tflite).
+ANSWERS: the .npz to write, of the first outputs, stacked; its keys are the files' names.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def main(inputs: str, answers: str, *files: str) -> None:
+    with np.load(inputs) as arrays:
+        samples = [arrays[name] for name in arrays.files]
+    found: dict[str, Any] = {Path(file).name: ask(Path(file), samples) for file in files}
+    np.savez(answers, **found)
+
+
+def ask(path: Path, samples: list[Array]) -> Array:
+    run = tflite(path) if path.suffix == ".tflite" else onnx(path)
+    return np.stack([run(sample) for sample in samples])
+
+
+def onnx(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    if ".exact" in path.suffixes:
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda sample: session.run(None, {name: sample})[0]
+
+
+def tflite(path: Path) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = Interpreter(str(path), num_threads=1)
+    model.allocate_tensors()
+    (given,), (wanted, *_) = model.get_input_details(), model.get_output_details()
+
+    def run(sample: Array) -> Array:
+        model.set_tensor(given["index"], sample)
+        model.invoke()
+        return np.array(model.get_tensor(wanted["index"]))
+
+    return run
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
