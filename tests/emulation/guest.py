@@ -1,6 +1,7 @@
-"""Runs inside the emulated machine: ``python guest.py INPUTS ANSWERS FILE…``; numpy and one runtime are all it needs.
+"""Runs inside the emulated machine: ``python guest.py ANSWERS FILE INPUTS [FILE INPUTS]…``; needs numpy and a runtime.
 
-INPUTS: an .npz with one array per sample, each the first input of every FILE (.onnx or .tflite).
+FILE: an .onnx or .tflite; ``.exact`` in its name asks onnxruntime for exact sums on x86.
+INPUTS: an .npz with one array per sample, the file's first input.
 ANSWERS: the .npz to write, of the first outputs, stacked; its keys are the files' names.
 """
 
@@ -15,14 +16,15 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def main(inputs: str, answers: str, *files: str) -> None:
-    with np.load(inputs) as arrays:
-        samples = [arrays[name] for name in arrays.files]
-    found: dict[str, Any] = {Path(file).name: ask(Path(file), samples) for file in files}
+def main(answers: str, *pairs: str) -> None:
+    files = zip(pairs[::2], pairs[1::2], strict=True)
+    found: dict[str, Any] = {Path(file).name: ask(Path(file), inputs) for file, inputs in files}
     np.savez(answers, **found)
 
 
-def ask(path: Path, samples: list[Array]) -> Array:
+def ask(path: Path, inputs: str) -> Array:
+    with np.load(inputs) as arrays:
+        samples = [arrays[name] for name in arrays.files]
     run = tflite(path) if path.suffix == ".tflite" else onnx(path)
     return np.stack([run(sample) for sample in samples])
 

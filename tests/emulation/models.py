@@ -73,6 +73,12 @@ def _pair(g: Graph, value: str, name: str, scale: float) -> str:
     )
 
 
+def cosine(ours: Array, reference: Array) -> float:
+    """The worst of all samples."""
+    rows = [(a.ravel().astype(float), b.ravel().astype(float)) for a, b in zip(ours, reference, strict=True)]
+    return min(float(a @ b / np.sqrt((a @ a) * (b @ b))) for a, b in rows)
+
+
 def make_schemes(source: Path, samples: list[Array], folder: Path, name: str = "x") -> list[Path]:
     """``source`` quantized by edgekit in each scheme; ``.exact`` in a name lets the guest ask for exact sums."""
     folder.mkdir(parents=True)

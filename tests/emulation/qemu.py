@@ -15,7 +15,9 @@ import numpy as np
 from tests.emulation.guest import Array, main
 
 GUEST = Path(__file__).with_name("guest.py")
-_TIMEOUT_S = 300
+Questions = Mapping[Path, Sequence[Array]]
+"""Artifact -> the samples for its first input; the files' names differ."""
+_TIMEOUT_S = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +27,10 @@ class Guest:
     command: tuple[str, ...]
     environment: Mapping[str, str]
 
-    def answers(self, files: Sequence[Path], samples: Sequence[Array], work: Path) -> dict[str, Array]:
-        """First outputs of each file to all samples, by the file's name; RuntimeError where the guest fails."""
-        inputs, answers = _written(samples, work), work / "answers.npz"
-        command = [*self.command, str(GUEST), str(inputs), str(answers), *map(str, files)]
+    def answers(self, questions: Questions, work: Path) -> dict[str, Array]:
+        """First outputs of each file to its samples, by the file's name; RuntimeError where the guest fails."""
+        answers = work / "answers.npz"
+        command = [*self.command, str(GUEST), str(answers), *_written(questions, work)]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
         )
@@ -51,10 +53,10 @@ def arm(view: Path, site: Path, core: str) -> Guest:
     )
 
 
-def here(files: Sequence[Path], samples: Sequence[Array], work: Path) -> dict[str, Array]:
+def here(questions: Questions, work: Path) -> dict[str, Array]:
     """What the same script answers on this machine."""
     answers = work / "here.npz"
-    main(str(_written(samples, work)), str(answers), *map(str, files))
+    main(str(answers), *_written(questions, work))
     return _read(answers)
 
 
@@ -69,10 +71,14 @@ def _environment() -> dict[str, str]:
     return {**kept, "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1", "PYTHONHASHSEED": "0"}
 
 
-def _written(samples: Sequence[Array], work: Path) -> Path:
-    path = work / "inputs.npz"
-    np.savez(path, *samples)
-    return path
+def _written(questions: Questions, work: Path) -> list[str]:
+    """The guest's arguments: each file, and its samples in a file of their own."""
+    arguments = []
+    for number, (path, samples) in enumerate(questions.items()):
+        inputs = work / f"inputs-{number}.npz"
+        np.savez(inputs, *samples)
+        arguments += [str(path), str(inputs)]
+    return arguments
 
 
 def _read(path: Path) -> dict[str, Array]:
