@@ -1,6 +1,6 @@
 """Runs inside the emulated machine: ``python guest.py ANSWERS FILE INPUTS [FILE INPUTS]…``; needs numpy and a runtime.
 
-FILE: an .onnx or .tflite; ``.exact`` in its name asks onnxruntime for exact sums on x86.
+FILE: an .onnx, .tflite or OpenVINO's .xml; ``.exact`` in its name asks onnxruntime for exact sums on x86.
 INPUTS: an .npz with one array per sample, the file's first input.
 ANSWERS: the .npz to write, of the first outputs, stacked; its keys are the files' names.
 """
@@ -25,7 +25,7 @@ def main(answers: str, *pairs: str) -> None:
 def ask(path: Path, inputs: str) -> Array:
     with np.load(inputs) as arrays:
         samples = [arrays[name] for name in arrays.files]
-    run = tflite(path) if path.suffix == ".tflite" else onnx(path)
+    run = {".onnx": onnx, ".tflite": tflite, ".xml": openvino}[path.suffix](path)
     return np.stack([run(sample) for sample in samples])
 
 
@@ -40,6 +40,15 @@ def onnx(path: Path) -> Any:
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda sample: session.run(None, {name: sample})[0]
+
+
+def openvino(path: Path) -> Any:
+    import openvino
+
+    model = openvino.Core().compile_model(
+        path, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
+    )
+    return lambda sample: np.array(model(sample)[0])
 
 
 def tflite(path: Path) -> Any:

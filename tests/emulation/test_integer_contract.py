@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.emulation.guest import Array
 from tests.emulation.models import cosine, every_pair, every_sum, heavy_net, inputs, make_schemes
 from tests.emulation.qemu import Guest, Questions, here
 from tests.emulation.view import CORES
+from tests.graphs import write_samples
 
 pytestmark = [
     pytest.mark.slow,
@@ -90,6 +92,25 @@ def litert(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 
 @pytest.fixture(scope="module")
+def openvino(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """The heavy net as NNCF quantizes it in the worker, for devices that saturate (7 bits) and others."""
+    folder = tmp_path_factory.mktemp("openvino")
+    steps = Steps("tiny_cnn", folder / "steps")
+    onnx.save(heavy_net(), steps.onnx)
+    shutil.rmtree(steps.calibration)
+    steps.calibration = write_samples([{"x": x} for x in inputs(16, seed=1)], folder / "calibration")
+    converter = load_converter("openvino")
+    (nncf,) = (item for item in converter.variants if item.name == "nncf")
+    made = []
+    for bits in (7, 8):
+        variant = nncf.model_copy(update={"options": {**nncf.options, "int8_weight_bits": bits}})
+        path = steps.convert(converter, variant, f"nncf-{bits}bit").path
+        made.append(path.rename(path.with_name(f"nncf-{bits}bit.xml")))
+        path.with_suffix(".bin").rename(made[-1].with_suffix(".bin"))
+    return case(made, inputs(4, seed=2), folder)
+
+
+@pytest.fixture(scope="module")
 def sums(tmp_path_factory: pytest.TempPathFactory) -> Case:
     folder = tmp_path_factory.mktemp("sums")
     path = folder / "sums.onnx"
@@ -99,10 +120,15 @@ def sums(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 @pytest.fixture(scope="module")
 def without_vnni(
-    older_x86: Guest, heavy: Case, litert: Case, sums: Case, tmp_path_factory: pytest.TempPathFactory
+    older_x86: Guest,
+    heavy: Case,
+    litert: Case,
+    openvino: Case,
+    sums: Case,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Mapping[str, Array]:
     """What the older x86 answers to all of them."""
-    questions = {**heavy.questions, **litert.questions, **sums.questions}
+    questions = {**heavy.questions, **litert.questions, **openvino.questions, **sums.questions}
     return older_x86.answers(questions, tmp_path_factory.mktemp("older-x86"))
 
 
@@ -122,6 +148,15 @@ def test_without_vnni_u8u8_and_the_exact_option_answer_as_with_it(
     without_vnni: Mapping[str, Array], heavy: Case, name: str
 ) -> None:
     np.testing.assert_array_equal(without_vnni[name], heavy.here["u8s8.onnx"])
+
+
+def test_without_vnni_nncf_needs_7_bits_in_every_layer(
+    without_vnni: Mapping[str, Array], openvino: Case
+) -> None:
+    """By itself NNCF keeps to 7 bits in the first layer alone."""
+    loss = {name: cosine(without_vnni[name], answers) for name, answers in openvino.here.items()}
+    assert loss["nncf-7bit.xml"] > 0.999
+    assert loss["nncf-8bit.xml"] < loss["nncf-7bit.xml"] - 0.01
 
 
 def test_without_vnni_litert_and_quantized_sums_are_exact(
