@@ -33,6 +33,10 @@ _MOVES = {
     "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
 }  # fmt: skip
 """Pass values on; GlobalAveragePool adds them up in integers."""
+_TFLITE_MOVES = {
+    "CONCATENATION", "DEQUANTIZE", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "PACK", "PAD", "RELU", "RELU6", "RELU_0_TO_1",
+    "RELU_N1_TO_1", "RESHAPE", "SLICE", "SPLIT", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE",
+}  # fmt: skip
 _PRODUCTS = {"Conv", "Gemm", "MatMul", "QGemm", "QLinearConv", "QLinearMatMul"}
 
 
@@ -173,7 +177,7 @@ def _tflite_rounding(path: Path) -> Mapping[str, int]:
     return Counter(
         operator.op
         for operator in graph.operators
-        if operator.op != "DEQUANTIZE"
+        if operator.op not in _TFLITE_MOVES
         and any(graph.tensors[index].dtype == "float32" for index in operator.outputs if index >= 0)
     )
 

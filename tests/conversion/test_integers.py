@@ -20,7 +20,7 @@ from edgekit.host import detect
 from edgekit.vocabulary import ArtifactFormat, IsaFeature, Precision, RuntimeId
 from tests.conversion.project import write_target
 from tests.conversion.stripes import write_classifier, write_images
-from tests.converters.steps import DATA, Steps
+from tests.converters.steps import DATA, Steps, load_converter
 from tests.graphs import Graph, floats, renamed, samples, write_samples
 
 AVX2: tuple[IsaFeature, ...] = ("avx2", "fma")
@@ -75,10 +75,18 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return steps.qdq()
 
 
-def test_operators_that_round_in_float_are_counted(qdq: Path, plain: Path) -> None:
+@pytest.fixture(scope="module")
+def quantized_tflite(steps: Steps) -> Path:
+    converter = load_converter("litert")
+    (variant,) = (item for item in converter.variants if item.precision == "int8")
+    return steps.convert(converter, variant, "tflite").path
+
+
+def test_operators_that_round_in_float_are_counted(qdq: Path, plain: Path, quantized_tflite: Path) -> None:
     assert rounding_operators(qdq, "onnx") == {"Add": 1, "Softmax": 1}
     assert rounding_operators(plain, "onnx") == {}
     assert rounding_operators(DATA / "tiny_cnn.tflite", "tflite"), "a float model computes in float"
+    assert rounding_operators(quantized_tflite, "tflite") == {}
     assert rounding_operators(qdq, "ort") is None
 
 
