@@ -117,7 +117,7 @@ def _agreement(target: Target, runtime: TargetRuntime, artifact: Int8Artifact) -
     if runtime.id not in ("onnxruntime", "litert") or target.arch not in ("x86_64", "aarch64"):
         return rounded
     if runtime.id == "onnxruntime" and runtime.int8_activations == "int8":
-        return f"{rounded}: u8 activations would not"
+        return rounded
     operators = rounding_operators(artifact.path, artifact.format)
     same = f"bit for bit those of this machine, with {runtime.id} {artifact.version} on both"
     if operators is None:
@@ -134,8 +134,8 @@ def _agreement(target: Target, runtime: TargetRuntime, artifact: Int8Artifact) -
 def rounding_operators(path: Path, artifact_format: ArtifactFormat) -> Mapping[str, int] | None:
     """Operators of an int8 artifact that compute in float, by name; None for formats that are not read.
 
-    Their formulas are contracted or ordered as each CPU has it (a fused multiply-add on Arm), so that now and then
-    a result lands on the other side of a rounding step. onnxruntime's QLinearAdd is one of them.
+    Each CPU evaluates their formulas its own way (fused multiply-adds, order of sums), so that now and then a result
+    lands on the other side of a rounding step. onnxruntime's QLinearAdd is one of them.
     """
     if artifact_format == "onnx":
         return _onnx_rounding(path)

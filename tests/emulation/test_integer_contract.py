@@ -178,7 +178,7 @@ def test_arm_answers_bit_for_bit(
     sums: Case,
     tmp_path: Path,
 ) -> None:
-    """All but a quantized Add: its fused multiply-add decides a few ties otherwise, so it is not promised."""
+    """All but a quantized Add: a few of its values round otherwise there, so it is not promised."""
     exact = heavy.only("u8s8.onnx", "u8u8.onnx", "u8s8-7bit.onnx"), ghostnet.questions, litert.questions
     questions = {path: samples for each in exact for path, samples in each.items()}
     found = arm_guest(core).answers({**questions, **sums.questions}, tmp_path)
