@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from edgekit.strict import Strict
-from edgekit.vocabulary import Arch, ArtifactFormat, IsaFeature, Precision, RuntimeId
+from edgekit.vocabulary import Arch, ArtifactFormat, IntegerSums, IsaFeature, Precision, RuntimeId
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -51,6 +51,8 @@ class TargetRuntime(Strict):
     """The activation type whose int8 kernels are fast and exact on this target."""
     int8_weight_bits: Literal[7, 8] = 8
     """7 where sums of two 8-bit products saturate in 16 bits: x86 without VNNI."""
+    integer_sums: IntegerSums | None = None
+    """Only where the instruction set does not tell (``catalog.integer_sums`` derives it from there): an NPU's."""
     arch: Arch | None = None
     """In a detected target: this entry holds only on machines of that architecture."""
     note: str | None = None

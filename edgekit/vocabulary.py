@@ -15,6 +15,8 @@ IsaFeature = Literal[
     "sse4.2", "avx", "avx2", "fma", "f16c", "avx-vnni", "avx512f", "avx512-vnni", "avx512-bf16", "amx-int8",
     "neon", "fp16", "dotprod", "i8mm", "bf16", "sve",
 ]  # fmt: skip
+IntegerSums = Literal["exact", "saturating"]
+"""How a runtime adds up u8 x s8 products: in 32 bits, or pairs of them in 16 bits, which saturate."""
 MeasurementKind = Literal["measured", "emulated", "predicted"]
 Task = Literal[
     "image-classification", "object-detection", "face-detection", "text-detection", "text-recognition",

@@ -80,6 +80,9 @@ def quantize(model: Any, request: ConversionRequest) -> tuple[Any, ToolRun]:
     preset = nncf.QuantizationPreset(str(asked)) if asked else None
     # Without it NNCF quantizes attention masks and LayerNorms too: cosine 0.1 for BERT, and no error.
     transformer = request["task"].startswith(("text-classification", "sentence"))
+    # by itself NNCF keeps only the first layer's weights to 7 bits
+    saturating = int(request["options"].get("int8_weight_bits", 8)) == 7
+    fix = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE) if saturating else None
     quantized = nncf.quantize(
         model,
         nncf.Dataset(files, read_sample),
@@ -88,11 +91,13 @@ def quantize(model: Any, request: ConversionRequest) -> tuple[Any, ToolRun]:
         model_type=nncf.ModelType.TRANSFORMER if transformer else None,
         # the samples' order decides nothing but speed; bias correction on all of them
         fast_bias_correction=True,
+        advanced_parameters=fix,
     )
     arguments: dict[str, str | int | float | bool | None] = {
         "preset": preset.value if preset else None,
         "model_type": "transformer" if transformer else None,
         "subset_size": len(files),
+        "weight_bits": 7 if saturating else 8,
     }
     return quantized, {"tool": "nncf.quantize", "version": nncf.__version__, "arguments": arguments}
 

@@ -8,8 +8,7 @@ from edgekit.vocabulary import RuntimeId
 _ONNXRUNTIME = """\
     import os; os.environ["ORT_DISABLE_TELEMETRY"] = "1"   # its Linux wheels report home otherwise
     import numpy as np, onnxruntime
-    session = onnxruntime.InferenceSession("{path}")
-    outputs = session.run(None, {feeds})
+{session}    outputs = session.run(None, {feeds})
 """
 _OPENVINO = """\
     import numpy as np, openvino
@@ -40,7 +39,12 @@ def readme(manifest: Manifest) -> str:
     """Return the text; the code reads the golden pair, so that it can be tried as it is."""
     artifact = manifest.artifact
     code = _CODE.get(artifact.runtime, _UNKNOWN)
-    code = code.format(path=artifact.path, options=artifact.runtime_options, feeds=_feeds(artifact))
+    code = code.format(
+        path=artifact.path,
+        options=artifact.runtime_options,
+        feeds=_feeds(artifact),
+        session=_session(artifact),
+    )
     golden = '    golden = np.load("golden.npz")   # "in:<name>", "out:<name>" in the source model\'s names\n'
     return (
         f"{manifest.name}: {manifest.task} for {manifest.target}, {artifact.precision}, {artifact.runtime}\n\n"
@@ -51,6 +55,20 @@ def readme(manifest: Manifest) -> str:
         f"Without edgekit, in this folder:\n\n{_load(code, golden)}\n"
         f"Inputs of the artifact:\n{_tensors(artifact.io.inputs)}"
         f"Outputs of the artifact:\n{_tensors(artifact.io.outputs)}"
+    )
+
+
+def _session(artifact: Artifact) -> str:
+    """onnxruntime takes settings one by one."""
+    if not artifact.runtime_options:
+        return f'    session = onnxruntime.InferenceSession("{artifact.path}")\n'
+    entries = "".join(
+        f'    options.add_session_config_entry("{key}", "{value}")\n'
+        for key, value in artifact.runtime_options.items()
+    )
+    return (
+        f"    options = onnxruntime.SessionOptions()\n{entries}"
+        f'    session = onnxruntime.InferenceSession("{artifact.path}", options)\n'
     )
 
 

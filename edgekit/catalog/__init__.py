@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgekit.catalog.files import KINDS, SINGULAR, Kind, Place
+from edgekit.catalog.integers import integer_sums
 from edgekit.catalog.reading import Problems, read
 from edgekit.catalog.rules import near_miss
 from edgekit.catalog_schema import Converter, Profile, Target
 from edgekit.errors import CatalogError
 
-__all__ = ["Catalog", "Kind", "Place", "check", "load_catalog"]
+__all__ = ["Catalog", "Kind", "Place", "check", "integer_sums", "load_catalog"]
 
 Record = TypeVar("Record", Target, Profile, Converter)
 

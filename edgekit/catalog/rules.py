@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from edgekit.catalog.facts import fact_problems, unsourced
 from edgekit.catalog.files import Place
+from edgekit.catalog.integers import computes_int8, integer_sums
 from edgekit.catalog_schema import Converter, Profile, Target, TargetRuntime
-from edgekit.host.machine import VNNI
 from edgekit.vocabulary import SAME_FILES, ArtifactFormat
 
 
@@ -77,9 +77,10 @@ def _beyond_profile(target: Target, profile: Profile) -> Iterator[str]:
 def _runtime_problems(target: Target, runtime: TargetRuntime) -> Iterator[str]:
     if runtime.arch not in (None, target.arch):
         yield f"arch: this target is {target.arch}"
-    int8 = any(precision.startswith("int8") for precision in runtime.precisions)
-    saturates = target.arch == "x86_64" and VNNI.isdisjoint(target.isa_features)
-    if runtime.id in ("onnxruntime", "openvino") and int8 and saturates and runtime.int8_weight_bits != 7:
+    sums = integer_sums(target, runtime)
+    if runtime.integer_sums not in (None, sums):
+        yield f"integer_sums: {sums}, as its arch and isa_features say; leave it out"
+    if sums == "saturating" and computes_int8(runtime) and runtime.int8_weight_bits != 7:
         yield "int8_weight_bits: must be 7: without VNNI, sums of 8-bit products saturate and are wrong"
 
 

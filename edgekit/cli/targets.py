@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,7 +47,7 @@ def show(target_id: Annotated[str, typer.Argument(metavar="TARGET")], json: Json
     catalog = usable_catalog()
     target, place = catalog.target(target_id), catalog.places["targets", target_id]
     if json:
-        print_json(found(target, place))
+        print_json(_with_sums(target, found(target, place)))
         return
     print_facts(
         f"{target.id}: {target.name}",
@@ -65,7 +65,8 @@ def show(target_id: Annotated[str, typer.Argument(metavar="TARGET")], json: Json
         ],
     )
     print_table(
-        ("runtime", "formats", "precisions", "remarks"), [_row(runtime) for runtime in target.runtimes]
+        ("runtime", "formats", "precisions", "remarks"),
+        [_row(target, runtime) for runtime in target.runtimes],
     )
     print_sources(target.sources)
 
@@ -86,12 +87,24 @@ def _listed(target: Target) -> tuple[str, ...]:
     return target.name, _ids(target, "available"), _ids(target, "waiting") or "-"
 
 
+def _with_sums(target: Target, facts: dict[str, Any]) -> dict[str, Any]:
+    """``facts`` with the integer sums that follow from the instruction set."""
+    from edgekit.catalog import integer_sums
+
+    sums = [integer_sums(target, runtime) for runtime in target.runtimes]
+    runtimes = [
+        {**entry, "integer_sums": value} for entry, value in zip(facts["runtimes"], sums, strict=True)
+    ]
+    return {**facts, "runtimes": runtimes}
+
+
 def _ids(target: Target, status: str) -> str:
     return ", ".join(runtime.id for runtime in target.runtimes if runtime.status == status)
 
 
-def _row(runtime: TargetRuntime) -> tuple[str, str, str, str]:
+def _row(target: Target, runtime: TargetRuntime) -> tuple[str, str, str, str]:
+    from edgekit.catalog.integers import meaning
+
     waits = f"waits for {runtime.waits_for}" if runtime.waits_for else None
-    weights = "7-bit weights" if runtime.int8_weight_bits == 7 else None
-    remarks = "; ".join(remark for remark in (waits, weights, runtime.note) if remark)
+    remarks = "; ".join(remark for remark in (waits, meaning(target, runtime), runtime.note) if remark)
     return runtime.id, ", ".join(runtime.formats), ", ".join(runtime.precisions), remarks

@@ -56,7 +56,7 @@ class Conversion:
     data: str
     """What fidelity and accuracy were taken on."""
     notes: tuple[str, ...]
-    """What was taken although the user did not name it."""
+    """What was taken although the user did not name it, and what is known of int8 answers on the targets."""
 
     def facts(self) -> dict[str, Any]:
         """As ``convert --json`` prints it."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.bundles.manifest import Calibration, Dropped, Manifest
-from edgekit.bundles.write import ARTIFACT, finish
+from edgekit.bundles.write import ARTIFACT, finish, runtime_version
 from edgekit.conversion.cache import StepCache
 from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
+from edgekit.conversion.integers import Int8Artifact, int8_note
 from edgekit.conversion.order import Intake, Order
 from edgekit.conversion.places import place_bundle, writing
 from edgekit.conversion.results import Conversion, KeptBundle
@@ -81,6 +82,8 @@ class Server:
     workshop: Workshop
     yardstick: Yardstick
     progress: Progress
+    said: list[str] = field(default_factory=list)
+    """What ``convert`` says of the targets, beside what the bundles keep."""
     _tried: dict[Path, Tried] = field(default_factory=dict)
 
     @classmethod
@@ -152,7 +155,7 @@ class Server:
             reused_steps=self.workshop.reused,
             made_steps=self.workshop.made,
             data=self.intake.evaluation.data,
-            notes=self.intake.notes,
+            notes=(*self.intake.notes, *self.said),
         )
 
     def _try(self, candidate: Candidate) -> Entrant | Dropped:
@@ -206,7 +209,13 @@ class Server:
                 "candidates": beaten,
             }
         )
-        notes = (*manifest.notes, f"kept: {choice.reason}", *target_notes(target, self.host))
+        integers = self._integers(kept.candidate, kept.folder, manifest)
+        notes = (
+            *manifest.notes,
+            f"kept: {choice.reason}",
+            *target_notes(target, self.host),
+            *filter(None, [integers]),
+        )
         manifest = manifest.model_copy(update={"notes": notes})
         bundle = self._write(kept, manifest, choice.reason)
         return Outcome(target=target.id, kept=bundle, dropped=tuple(lost), beaten=beaten)
@@ -220,6 +229,21 @@ class Server:
         return KeptBundle(
             target=manifest.target, path=path, manifest=finished, reason=reason, size_bytes=kept.size_bytes
         )
+
+    def _integers(self, candidate: Candidate, folder: Path, manifest: Manifest) -> str | None:
+        """What is known here of the int8 answers there."""
+        runtime, artifact = candidate.runtime, manifest.artifact
+        found = Int8Artifact(
+            path=folder / artifact.path,
+            format=artifact.format,
+            precision=artifact.precision,
+            wide_weights=runtime.int8_weight_bits == 8 or bool(self.intake.model.quantized),
+            version=runtime_version(runtime.id),
+        )
+        note = int8_note(candidate.target, runtime, found, is_host=candidate.target.id == self.host.id)
+        if note:
+            self.said.append(note)
+        return note
 
     def _calibration_of(self, candidate: Candidate) -> Calibration | None:
         used = self.workshop.calibration

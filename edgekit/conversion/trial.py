@@ -14,6 +14,7 @@ from edgekit.bundles.golden import GoldenTensors
 from edgekit.bundles.manifest import Artifact, Io, Manifest, SourceModel, Timing
 from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out
 from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
+from edgekit.conversion.integers import EXACT_SUMS, comparing_options, device_options, saturates_here
 from edgekit.conversion.weights import narrow_elements, stored_weights
 from edgekit.errors import DeviceError
 from edgekit.host import detect
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from edgekit.conversion.workshop import Built
     from edgekit.devices import Device, RunnerSession
     from edgekit.models import Model
-    from edgekit.vocabulary import Precision
+    from edgekit.vocabulary import Precision, RuntimeId
 
 FINAL_ROUNDS = 24
 """Of timing in turn: on a busy machine the interval of a ratio needs some 20 pairs."""
@@ -85,7 +86,10 @@ def try_candidate(yardstick: Yardstick, candidate: Candidate, built: Built, fold
     manifest = candidate_manifest(intake, candidate, built)
     files = {f"{ARTIFACT}/{name}": built.folder / name for name in built.reply["files"]}
     parts = Parts(
-        manifest=manifest, artifact_files=files, contract=intake.contract, licence_files=intake.licence_files
+        manifest=_compared_as(manifest, candidate),
+        artifact_files=files,
+        contract=intake.contract,
+        licence_files=intake.licence_files,
     )
     lay_out(folder, parts)
     key = (built.sha256, candidate.runtime.id, manifest.artifact.precision)
@@ -147,7 +151,12 @@ def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Ma
             path=f"{ARTIFACT}/{built.reply['artifact']}",
             format=link.emits,
             runtime=candidate.runtime.id,
-            runtime_options=link.converter.runtime_options,
+            runtime_options={
+                **link.converter.runtime_options,
+                **device_options(
+                    candidate.target, candidate.runtime, quantized_source=bool(intake.model.quantized)
+                ),
+            },
             # an already quantized model stays what it is
             precision="int8" if intake.model.quantized else link.variant.precision,
             io=Io.model_validate(built.reply["io"]),
@@ -158,6 +167,14 @@ def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Ma
         notes=built.notes,
         licence=intake.model.licence,
     )
+
+
+def _compared_as(manifest: Manifest, candidate: Candidate) -> Manifest:
+    """The manifest with which this machine answers as the device does."""
+    artifact = manifest.artifact
+    options = comparing_options(candidate.target, candidate.runtime, artifact.precision)
+    options = {**artifact.runtime_options, **options}
+    return manifest.model_copy(update={"artifact": artifact.model_copy(update={"runtime_options": options})})
 
 
 def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Verdict, GoldenTensors, str]:
@@ -247,6 +264,7 @@ def _source_files(model: Model) -> dict[str, Path]:
 def _source_manifest(intake: Intake) -> Manifest:
     """The source model as a bundle of its own: names and layouts are its own by definition."""
     model = intake.model
+    runtime: RuntimeId = "onnxruntime" if model.format == "onnx" else "litert"
     return Manifest(
         edgekit=__version__,
         name=model.name,
@@ -257,7 +275,8 @@ def _source_manifest(intake: Intake) -> Manifest:
         artifact=Artifact(
             path=f"{ARTIFACT}/{model.path.name}",
             format=model.format,
-            runtime="onnxruntime" if model.format == "onnx" else "litert",
+            runtime=runtime,
+            runtime_options=dict(EXACT_SUMS) if model.quantized and saturates_here(runtime) else {},
             precision="int8" if model.quantized else "fp32",
             io=Io.model_validate(
                 {

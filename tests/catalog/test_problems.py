@@ -191,3 +191,9 @@ def test_x86_without_vnni_needs_weights_of_7_bits(project: Path, features: str, 
         assert "int8_weight_bits: must be 7: without VNNI" in problem_lines()[0]
     write_target(project, "board", **x86, precisions='precisions = ["fp32", "int8"]\nint8_weight_bits = 7')
     assert problem_lines() == []
+
+
+def test_what_the_instruction_set_tells_cannot_be_stated_otherwise(project: Path) -> None:
+    write_board(project, "board")
+    write_target(project, "board", precisions='precisions = ["fp32", "int8"]\ninteger_sums = "saturating"')
+    assert "integer_sums: exact, as its arch and isa_features say" in problem_lines()[0]

@@ -51,6 +51,12 @@ def facts(*words: str) -> Any:
     return json.loads(result.stdout)
 
 
+def test_show_says_how_int8_sums_come_out() -> None:
+    runtimes = {entry["id"]: entry for entry in facts("targets", "show", "raspberry-pi-4")["runtimes"]}
+    assert runtimes["onnxruntime"]["integer_sums"] == "exact"
+    assert "int8 sums are exact" in " ".join(run("targets", "show", "raspberry-pi-4").stdout.split())
+
+
 @pytest.mark.parametrize("kind", ["targets", "profiles", "converters"])
 def test_ls_lists_every_definition(kind: str) -> None:
     catalog = load_catalog()
