@@ -9,7 +9,7 @@ from edgekit.catalog.facts import fact_problems, unsourced
 from edgekit.catalog.files import Place
 from edgekit.catalog_schema import Converter, Profile, Target, TargetRuntime
 from edgekit.host.machine import VNNI
-from edgekit.vocabulary import SAME_FILES, ArtifactFormat
+from edgekit.vocabulary import INT8_ARITHMETIC, SAME_FILES, ArtifactFormat
 
 
 def near_miss(word: str, known: Iterable[str]) -> str:
@@ -77,7 +77,7 @@ def _beyond_profile(target: Target, profile: Profile) -> Iterator[str]:
 def _runtime_problems(target: Target, runtime: TargetRuntime) -> Iterator[str]:
     if runtime.arch not in (None, target.arch):
         yield f"arch: this target is {target.arch}"
-    int8 = any(precision.startswith("int8") for precision in runtime.precisions)
+    int8 = not INT8_ARITHMETIC.isdisjoint(runtime.precisions)
     saturates = target.arch == "x86_64" and VNNI.isdisjoint(target.isa_features)
     if runtime.id in ("onnxruntime", "openvino") and int8 and saturates and runtime.int8_weight_bits != 7:
         yield "int8_weight_bits: must be 7: without VNNI, sums of 8-bit products saturate and are wrong"
