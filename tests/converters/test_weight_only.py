@@ -156,12 +156,12 @@ def test_a_file_without_a_narrow_product_is_dropped(tmp_path: Path) -> None:
 COSINES = {
     ("onnxruntime", "int8-weights", ""): 0.995,
     ("onnxruntime", "int4-weights", "rtn"): 0.94,
-    ("onnxruntime", "int4-weights", "gptq"): 0.97,
+    ("onnxruntime", "int4-weights", "gptq"): 0.955,
     ("openvino", "int8-weights", ""): 0.995,
     ("openvino", "int4-weights", "rtn"): 0.93,
     ("openvino", "int4-weights", "gptq"): 0.955,
 }
-"""Worst sentence of 64 with 48 to calibrate on: .001 to .01 below what was measured."""
+"""Worst sentence of 64, calibrated on 48 others; GPTQ in onnxruntime gave .961 there (.981 with 100 on the eval texts)."""
 
 
 @pytest.mark.network
