@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from edgekit.strict import Strict
-from edgekit.vocabulary import Arch, ArtifactFormat, IntegerSums, IsaFeature, Precision, RuntimeId
+from edgekit.vocabulary import (
+    FLOAT_PRECISIONS,
+    Arch,
+    ArtifactFormat,
+    IntegerSums,
+    IsaFeature,
+    Precision,
+    RuntimeId,
+)
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -198,9 +206,9 @@ class Variant(Strict):
     """Where it differs from the converter's."""
 
     @model_validator(mode="after")
-    def _int8_is_quantized_by_somebody(self) -> Variant:
-        if self.precision.startswith("int8") != (self.quantized_by != "none"):
-            raise ValueError("'quantized_by' is needed for int8 precisions, and only for them")
+    def _integers_are_made_by_somebody(self) -> Variant:
+        if (self.precision in FLOAT_PRECISIONS) != (self.quantized_by == "none"):
+            raise ValueError("'quantized_by' is needed for int8 and int4 precisions, and only for them")
         if self.quantized_by == "edgekit" and not self.needs_calibration:
             raise ValueError("quantized_by 'edgekit' needs calibration: set needs_calibration = true")
         return self

@@ -3,8 +3,14 @@
 from collections.abc import Mapping
 from typing import Literal
 
-Precision = Literal["fp32", "fp16", "int8", "int8-dynamic"]
-"""fp16: half-precision weights; int8: static, calibrated; int8-dynamic: activations quantized as they come."""
+Precision = Literal["fp32", "fp16", "int8-weights", "int8", "int8-dynamic", "int4-weights"]
+"""fp16: half-precision weights; int8: static, calibrated; int8-dynamic: activations quantized as they come.
+
+int8-weights, int4-weights: weights stored in 8 or 4 bits, activations float between the operators.
+"""
+FLOAT_PRECISIONS: frozenset[Precision] = frozenset({"fp32", "fp16"})
+INT8_ARITHMETIC: frozenset[Precision] = frozenset({"int8", "int8-dynamic"})
+"""What a target's ``int8_activations`` and ``int8_weight_bits`` are about."""
 
 ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "om", "ms", "rknn"]
 RuntimeId = Literal["onnxruntime", "openvino", "litert", "tflite-runtime", "cann", "mindspore-lite", "rknn"]

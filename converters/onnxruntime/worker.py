@@ -1,4 +1,4 @@
-"""ONNX in, a file for onnxruntime out: graph optimized offline, float16 weights, QDQ int8 or dynamic int8."""
+"""ONNX in, a file for onnxruntime out: optimized offline, float16, QDQ or dynamic int8, int8 or int4 weights."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ def convert(request: ConversionRequest) -> ConversionReply:
                 more = [optimize(made, artifact, request["threads"], as_ort=True)]
                 made.unlink()
             notes.append(f"{quantized} MatMul nodes run on int8 weights")
+        case (("int8-weights" | "int4-weights"), _):
+            run, lines = quantize_weights_only(source, artifact, request)
+            notes += lines
         case other, _:
             raise ValueError(f"precision {other} is not one of this converter's variants")
     graph = onnx.load(source, load_external_data=False).graph
@@ -103,6 +106,41 @@ def quantize_dynamically(source: Path, artifact: Path, request: ConversionReques
     quantized = sum(node.op_type in ("MatMulInteger", "DynamicQuantizeMatMul") for node in nodes)
     run = tool("onnxruntime.quantization.quantize_dynamic", per_channel=True, weight_bits=bits)
     return run, quantized
+
+
+def quantize_weights_only(
+    source: Path, artifact: Path, request: ConversionRequest
+) -> tuple[ToolRun, list[str]]:
+    """Weights in 8 or 4 bits a block, activations float; also what a user should know."""
+    from weightonly import Grid, Scheme, quantize_weights
+
+    options = request["options"]
+    bits, block, level = (int(options[name]) for name in ("bits", "block", "accuracy_level"))
+    rounding, symmetric = str(options["rounding"]), bool(options["symmetric"])
+    samples = sorted(Path(request["calibration"]).glob("*.npz")) if request["calibration"] else []
+    if rounding == "gptq" and not samples:
+        raise ValueError("rounding 'gptq' needs calibration samples")
+    grid = Grid(bits=bits, block=block, symmetric=symmetric)
+    scheme = Scheme(grid=grid, compensate=rounding == "gptq", accuracy_level=level)
+    done = quantize_weights(onnx.load(source), scheme, samples)
+    onnx.save(done.model, artifact)
+    notes = [f"{done.products} products with {bits}-bit weights", f"{done.tables} embedding tables in int8"]
+    if level == 4:
+        notes.append(
+            "inside these products each block of an activation is rounded to int8 (accuracy_level 4)"
+        )
+    if done.left:
+        notes.append(f"float weights stay in {', '.join(done.left)}")
+    run = tool(
+        "edgekit blockwise",
+        rounding=rounding,
+        bits=bits,
+        block=block,
+        symmetric=symmetric,
+        accuracy_level=level,
+        samples=len(samples) if rounding == "gptq" else 0,
+    )
+    return run, notes
 
 
 def tool(name: str, **arguments: str | int) -> ToolRun:

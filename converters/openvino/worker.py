@@ -1,4 +1,4 @@
-"""ONNX in, OpenVINO IR out: float, float16 weights, edgekit's QDQ graph, or quantized by NNCF."""
+"""ONNX in, OpenVINO IR out: float, float16 weights, edgekit's QDQ graph, or quantized or compressed by NNCF."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ def convert(request: ConversionRequest) -> ConversionReply:
     if request["options"].get("quantizer") == "nncf":
         model, run = quantize(model, request)
         runs.append(run)
+    if request["precision"] in ("int8-weights", "int4-weights"):
+        model, run = compress(model, request)
+        runs.append(run)
+        notes += stored_notes(model)
     if request["precision"] == "int8":
         fakes = sum(operation.get_type_name() == "FakeQuantize" for operation in model.get_ops())
         notes.append(f"{fakes} FakeQuantize operations" if fakes else "nothing was quantized")
@@ -100,6 +104,36 @@ def quantize(model: Any, request: ConversionRequest) -> tuple[Any, ToolRun]:
         "weight_bits": 7 if saturating else 8,
     }
     return quantized, {"tool": "nncf.quantize", "version": nncf.__version__, "arguments": arguments}
+
+
+def compress(model: Any, request: ConversionRequest) -> tuple[Any, ToolRun]:
+    """NNCF's weight compression, by groups for 4 bits; what it leaves at 8 bits are embeddings and the last layer."""
+    import nncf
+
+    options = request["options"]
+    mode, group, gptq = str(options["mode"]), options.get("group_size"), bool(options.get("gptq", False))
+    files = sorted(Path(request["calibration"] or "").glob("*.npz")) if gptq else []
+    if gptq and not files:
+        raise ValueError("NNCF's gptq needs calibration samples")
+    # NNCF takes None for what a mode does not know, and refuses a value
+    grouped = {"group_size": int(group)} if group else {}
+    fitted = {"gptq": True, "dataset": nncf.Dataset(files, read_sample), "subset_size": len(files)}
+    compressed = nncf.compress_weights(
+        model, mode=nncf.CompressWeightsMode(mode), **grouped, **(fitted if gptq else {})
+    )
+    arguments: dict[str, str | int | float | bool | None] = {"mode": mode, "gptq": gptq, **grouped}
+    if gptq:
+        arguments["subset_size"] = len(files)
+    return compressed, {"tool": "nncf.compress_weights", "version": nncf.__version__, "arguments": arguments}
+
+
+def stored_notes(model: Any) -> list[str]:
+    """How many constants of how many bits there are."""
+    constants = [item for item in model.get_ops() if item.get_type_name() == "Constant"]
+    kinds = [item.get_element_type().get_type_name() for item in constants if len(item.shape) >= 2]
+    found = {kind: kinds.count(kind) for kind in ("i8", "u8", "i4", "u4") if kind in kinds}
+    counts = ", ".join(f"{count} of {kind}" for kind, count in found.items())
+    return [f"constants: {counts}" if found else "nothing was quantized"]
 
 
 def read_sample(path: Path) -> dict[str, np.ndarray[Any, Any]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from edgekit.catalog_schema import Target, TargetRuntime
 from edgekit.host.machine import VNNI
-from edgekit.vocabulary import Arch, IntegerSums, IsaFeature, RuntimeId
+from edgekit.vocabulary import INT8_ARITHMETIC, Arch, IntegerSums, IsaFeature, RuntimeId
 
 _WITH_VPMADDUBSW: frozenset[RuntimeId] = frozenset({"onnxruntime", "openvino"})
 _ON_CPUS: frozenset[RuntimeId] = _WITH_VPMADDUBSW | {"litert", "tflite-runtime"}
@@ -43,4 +43,4 @@ def meaning(target: Target, runtime: TargetRuntime) -> str | None:
 
 
 def computes_int8(runtime: TargetRuntime) -> bool:
-    return any(precision.startswith("int8") for precision in runtime.precisions)
+    return not INT8_ARITHMETIC.isdisjoint(runtime.precisions)

@@ -34,7 +34,8 @@ def convert(
     target: Annotated[list[str], typer.Option("-t", "--target", help="What to build for; repeatable.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the bundles.")] = Path(),
     precision: Annotated[
-        list[str] | None, typer.Option(help="auto, fp32, fp16, int8 or int8-dynamic; repeatable.")
+        list[str] | None,
+        typer.Option(help="auto, fp32, fp16, int8, int8-dynamic, int8-weights, int4-weights; repeatable."),
     ] = None,
     calib: Annotated[
         Path | None, typer.Option(help="Folder of images, or file of texts, to calibrate int8 with.")

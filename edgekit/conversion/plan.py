@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from edgekit.catalog import Catalog
     from edgekit.models import Model
 
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8", "int8-dynamic")
+PRECISIONS: tuple[Precision, ...] = (
+    "fp32", "fp16", "int8-weights", "int8", "int8-dynamic", "int4-weights",
+)  # fmt: skip
 """From the most exact on."""
 CONVOLUTIONS = {"Conv", "CONV_2D"}
 TEXT_TASKS: frozenset[Task] = frozenset({"text-classification", "sentence-embedding"})
@@ -136,7 +138,10 @@ def _task_problem(variant: Variant, wish: Wish) -> str | None:
 
 def _calibration_problem(variant: Variant, wish: Wish) -> str | None:
     if variant.needs_calibration and not wish.calibrated:
-        return "static int8 needs calibration data: give a folder of samples with --calib"
+        what = (
+            "static int8" if variant.precision == "int8" else f"{variant.precision} {variant.name}".rstrip()
+        )
+        return f"{what} needs calibration data: give a folder of samples with --calib"
     return None
 
 

@@ -20,6 +20,8 @@ _OPENVINO_DTYPES = {
     "i32": "int32", "i64": "int64", "boolean": "bool",
 }  # fmt: skip
 
+_BLOCKWISE = ("MatMulNBits", "GatherBlockQuantized")
+
 
 def stored_weights(path: Path, artifact_format: ArtifactFormat) -> Mapping[str, int] | None:
     """Elements of the constants of rank 2 and more, by the dtype they are stored in.
@@ -56,9 +58,24 @@ def _onnx_weights(path: Path) -> Iterable[tuple[str, tuple[int, ...]]]:
     import onnx
 
     graph = onnx.load(path, load_external_data=False).graph
+    yield from _packed(graph)
+    # counted above, or scales and zero points, which are no weights; a table of 8 bits is the first input
+    told = {name for node in graph.node if node.op_type in _BLOCKWISE for name in node.input[1:]}
     for tensor in (*graph.initializer, *_constant_nodes(graph)):
+        if tensor.name in told:
+            continue
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).name
         yield dtype, tuple(tensor.dims)
+
+
+def _packed(graph: onnx.GraphProto) -> Iterable[tuple[str, tuple[int, ...]]]:
+    """Matrices of MatMulNBits, each once: their bytes hold two weights each, and padding."""
+    seen = set()
+    for node in graph.node:
+        if node.op_type == "MatMulNBits" and node.input[1] not in seen:
+            seen.add(node.input[1])
+            given = {attribute.name: attribute.i for attribute in node.attribute}
+            yield f"int{given.get('bits', 4)}", (given["K"], given["N"])
 
 
 def _constant_nodes(graph: onnx.GraphProto) -> Iterable[onnx.TensorProto]:

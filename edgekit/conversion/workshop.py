@@ -14,6 +14,7 @@ from edgekit.conversion.keys import code_sha256, package_versions, tool_versions
 from edgekit.conversion.qdq import quantize
 from edgekit.conversion.workers import run_worker
 from edgekit.errors import WorkerError
+from edgekit.vocabulary import INT8_ARITHMETIC
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
@@ -233,7 +234,7 @@ class Workshop:
 
 def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:
     """How the target's int8 kernels want it; nothing for float variants, which targets can then share."""
-    if not variant.precision.startswith("int8"):
+    if variant.precision not in INT8_ARITHMETIC:
         return {}
     return {"int8_activations": runtime.int8_activations, "int8_weight_bits": runtime.int8_weight_bits}
 

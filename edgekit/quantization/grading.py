@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
+from edgekit.host import detect
+
 Array = np.ndarray[Any, Any]
 CAP_DB = 200.0
 
@@ -41,7 +43,8 @@ def inference_session(model: onnx.ModelProto, threads: int) -> ort.InferenceSess
     """A session whose int8 sums are exact, which those of x86 without VNNI otherwise are not."""
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if not detect().exact_int8:
+        options.add_session_config_entry("session.x64quantprecision", "1")
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
