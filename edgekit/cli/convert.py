@@ -171,13 +171,13 @@ def _lost_row(entry: Dropped) -> list[str]:
 
 
 def _precisions(given: list[str]) -> tuple[Precision, ...]:
-    from edgekit.conversion.plan import PRECISIONS
+    from edgekit.conversion.plan import AUTOMATIC, PRECISIONS
 
     unknown = [word for word in given if word not in ("auto", *PRECISIONS)]
     if unknown:
         raise typer.BadParameter(f"--precision {unknown[0]}: use auto, {', '.join(PRECISIONS)}")
     if not given or "auto" in given:
-        return PRECISIONS
+        return AUTOMATIC + tuple(word for word in PRECISIONS if word in given and word not in AUTOMATIC)
     return tuple(precision for precision in PRECISIONS if precision in given)
 
 

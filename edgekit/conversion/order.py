@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.contracts import check_fit, find_contract, load_contract, tensor_contract
 from edgekit.contracts.fitting import input_shape
-from edgekit.conversion.plan import PRECISIONS, Wish
+from edgekit.conversion.plan import AUTOMATIC, Wish
 from edgekit.conversion.samples import CALIBRATION, Evaluation, open_evaluation
 from edgekit.data import open_samples
 from edgekit.models import graph_facts, load_model
@@ -37,7 +37,7 @@ class Order:
     calibration: Path | None = None
     evaluation: Path | None = None
     """None, both: ``calib/`` and ``eval/`` beside the model, where they are."""
-    precisions: tuple[Precision, ...] = PRECISIONS
+    precisions: tuple[Precision, ...] = AUTOMATIC
     max_drop: float | None = None
     """Highest loss of accuracy (of agreement where there are no labels), 0.01 = one point."""
     latency_ms: float | None = None

@@ -25,6 +25,8 @@ PRECISIONS: tuple[Precision, ...] = (
     "fp32", "fp16", "int8-weights", "int8", "int8-dynamic", "int4-weights",
 )  # fmt: skip
 """From the most exact on."""
+AUTOMATIC = tuple(precision for precision in PRECISIONS if precision != "int4-weights")
+"""What is planned unasked. int4 costs a transformer three percent of its cosine: that is for the user to decide."""
 CONVOLUTIONS = {"Conv", "CONV_2D"}
 TEXT_TASKS: frozenset[Task] = frozenset({"text-classification", "sentence-embedding"})
 
@@ -37,7 +39,7 @@ class Wish:
     task: Task
     calibrated: bool
     """Calibration data are at hand."""
-    precisions: tuple[Precision, ...] = PRECISIONS
+    precisions: tuple[Precision, ...] = AUTOMATIC
     """fp32 is planned in any case: it is what remains where nothing else is good enough."""
 
     @property
