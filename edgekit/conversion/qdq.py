@@ -25,7 +25,7 @@ def quantize(request: ConversionRequest, *, log: Path, told: Told | None = None)
     """Quantize ``request["source"]`` (float ONNX, opset >= 13) on all samples of ``request["calibration"]``.
 
     Writes ``qdq.onnx`` into ``out_dir``: int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
-    bits, activations in ``options["int8_activations"]`` (uint8, int8), int32 biases, with ``options["effort"]``
+    bits, activations in ``options["int8_activations"]`` (uint8, int8, symmetric), int32 biases, with ``options["effort"]``
     (:mod:`edgekit.quantization.effort`). ``told``: as of :func:`edgekit.conversion.workers.launch`. Raises WorkerError.
     """
     return launch(_WORKER, request, log=log, told=told)

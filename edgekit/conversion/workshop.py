@@ -233,10 +233,11 @@ class Workshop:
 
 
 def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:
-    """How the target's int8 kernels want it; nothing for float variants, which targets can then share."""
+    """How the target's int8 kernels want it, unless the variant knows better; nothing for float variants, which targets can then share."""
     if variant.precision not in INT8_ARITHMETIC:
         return {}
-    return {"int8_activations": runtime.int8_activations, "int8_weight_bits": runtime.int8_weight_bits}
+    activations = variant.options.get("int8_activations", runtime.int8_activations)
+    return {"int8_activations": activations, "int8_weight_bits": runtime.int8_weight_bits}
 
 
 def _own_step(

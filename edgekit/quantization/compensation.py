@@ -33,12 +33,17 @@ def compensate(weights: Array, curvature: Floats, scales: Array, limit: int) -> 
 
     weights: [groups, outputs, inputs]; curvature: second moments of the inputs, [groups, inputs, inputs], positive
     definite; scales: [groups, outputs]. Minimizes the squared error of the outputs, greedily.
+
+    The largest weight of each output gets the largest integer: so a quantizer that takes its scale from the largest
+    weight finds these very integers, and every converter makes the same model.
     """
     order = np.argsort(-np.diagonal(curvature, axis1=1, axis2=2), axis=1, kind="stable")
     sorted_ = np.take_along_axis(curvature, order[:, :, None], 1)
     sorted_ = np.take_along_axis(sorted_, order[:, None, :], 2)
     feedback = np.linalg.cholesky(np.linalg.inv(sorted_)).transpose(0, 2, 1)
     rest = np.take_along_axis(weights.astype(np.float64), order[:, None, :], 2)
+    largest = np.abs(rest).argmax(axis=2)
+    anchors = np.sign(np.take_along_axis(rest, largest[:, :, None], 2))[:, :, 0] * limit
     integers = np.zeros_like(rest)
     inputs = rest.shape[2]
     for begin in range(0, inputs, BLOCK):
@@ -46,7 +51,8 @@ def compensate(weights: Array, curvature: Floats, scales: Array, limit: int) -> 
         errors = np.zeros((*rest.shape[:2], end - begin))
         for place in range(begin, end):
             column = rest[:, :, place]
-            integers[:, :, place] = np.clip(np.rint(column / scales), -limit, limit)
+            nearest = np.clip(np.rint(column / scales), -limit, limit)
+            integers[:, :, place] = np.where(largest == place, anchors, nearest)
             error = (column - integers[:, :, place] * scales) / feedback[:, place, place][:, None]
             rest[:, :, place + 1 : end] -= error[:, :, None] * feedback[:, None, place, place + 1 : end]
             errors[:, :, place - begin] = error
