@@ -233,7 +233,10 @@ class Workshop:
 
 
 def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:
-    """How the target's int8 kernels want it, unless the variant knows better; nothing for float variants, which targets can then share."""
+    """How the target's int8 kernels want it, or the variant, which knows better.
+
+    Nothing for float variants, which targets can then share.
+    """
     if variant.precision not in INT8_ARITHMETIC:
         return {}
     activations = variant.options.get("int8_activations", runtime.int8_activations)
