@@ -12,8 +12,8 @@ from edgekit.tuning.record import Limits, Trial
 MEGABYTE = 1_000_000
 TELLABLE = 0.02
 """Times that differ by less are the same."""
-_SCALES = {"accuracy": 1000, "sqnr_db": 10}
-"""Steps that tell accuracies and SQNRs apart: a tenth of a point, a tenth of a dB."""
+SAMPLES, DECIBELS = 2, 0.1
+"""Accuracies that differ by no more samples are the same, without labels SQNRs that differ by no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +46,14 @@ def misses(trial: Trial, limits: Limits) -> tuple[Miss, ...]:
 def front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """The sound trials that no other one beats: as fast, as small, as accurate, and better in one of these.
 
-    Differences below what can be measured again count for nothing: 2 % of the time, a megabyte, a tenth of a
-    point or dB. Of equal ones that on the fewest threads stands for all.
+    Differences below what can be measured again count for nothing: 2 % of the time, a megabyte, two samples or a
+    tenth of a dB. Of equal ones that on the fewest threads stands for all.
     """
-    first: dict[tuple[int, int, int], Trial] = {}
-    for trial in sorted(trials, key=_simplest):
-        if trial.sound:
-            first.setdefault(_costs(trial), trial)
-    kept = [trial for costs, trial in first.items() if not any(_beats(other, costs) for other in first)]
+    kept: list[Trial] = []
+    # who beats another one comes before it
+    for trial in sorted((trial for trial in trials if trial.sound), key=_rank):
+        if not any(_beats(other, trial) for other in kept):
+            kept.append(trial)
     return tuple(sorted(kept, key=_ratio))
 
 
@@ -65,14 +65,15 @@ def pick(trials: Sequence[Trial], limits: Limits) -> Pick:
         return Pick(front=(), chosen=None, nearest=None, reason="; ".join(reasons) or "nothing was tried")
     keeping = [trial for trial in sound if not misses(trial, limits)]
     if not keeping:
-        nearest = min(sound, key=lambda trial: sum(miss.by for miss in misses(trial, limits)))
+        nearest = min(sound, key=lambda trial: (_distance(trial, limits), _ratio(trial)))
         words = "; ".join(miss.words for miss in misses(nearest, limits))
         reason = f"no trial keeps to the limits; the nearest, {nearest.point.label}, {words}"
         return Pick(front=front(sound), chosen=None, nearest=nearest, reason=reason)
-    fastest = min(keeping, key=_ratio)
-    as_fast = [trial for trial in keeping if _ratio(trial) * WORTHWHILE <= _ratio(fastest)]
-    chosen = min(as_fast, key=lambda trial: (_costs(trial)[::-1], *_simplest(trial)))
-    return Pick(front=front(keeping), chosen=chosen, nearest=None, reason=_why(chosen, fastest))
+    found = front(keeping)
+    fastest = found[0]
+    as_fast = [trial for trial in found if _ratio(trial) * WORTHWHILE <= _ratio(fastest)]
+    chosen = max(as_fast, key=lambda trial: trial.quality)
+    return Pick(front=found, chosen=chosen, nearest=None, reason=_why(chosen, fastest))
 
 
 def _why(chosen: Trial, fastest: Trial) -> str:
@@ -82,7 +83,7 @@ def _why(chosen: Trial, fastest: Trial) -> str:
         return f"{words}: slower than the source, but nothing faster keeps to all limits"
     if chosen is fastest:
         return f"{words}: the fastest that keeps to all limits"
-    return f"{words}, as {fastest.point.label} does ({_ratio(fastest):.2f}), and is more accurate or smaller"
+    return f"{words}, as {fastest.point.label} does ({_ratio(fastest):.2f}), and is more accurate"
 
 
 def _misses(trial: Trial, limits: Limits) -> Iterator[Miss]:
@@ -108,25 +109,30 @@ def _misses(trial: Trial, limits: Limits) -> Iterator[Miss]:
         )
 
 
+def _distance(trial: Trial, limits: Limits) -> float:
+    return round(sum(miss.by for miss in misses(trial, limits)), 2)
+
+
 def _ratio(trial: Trial) -> float:
     assert trial.timing is not None  # it is sound
     return trial.timing.ratio
 
 
-def _simplest(trial: Trial) -> tuple[int, int]:
-    return trial.threads, trial.number
-
-
-def _costs(trial: Trial) -> tuple[int, int, int]:
-    """Latency, memory and what is lost, in steps that a second measurement would tell apart."""
+def _costs(trial: Trial) -> tuple[int, int]:
+    """Latency and memory in steps that a second measurement would tell apart."""
     assert trial.peak_bytes is not None  # it is sound
-    scale = _SCALES["accuracy" if trial.accuracy else "sqnr_db"]
-    return (
-        round(math.log(_ratio(trial)) / TELLABLE),
-        round(trial.peak_bytes / MEGABYTE),
-        -round(scale * trial.quality),
-    )
+    return round(math.log(_ratio(trial)) / TELLABLE), round(trial.peak_bytes / MEGABYTE)
 
 
-def _beats(other: tuple[int, int, int], costs: tuple[int, int, int]) -> bool:
-    return other != costs and all(theirs <= ours for theirs, ours in zip(other, costs, strict=True))
+def _slack(trial: Trial) -> float:
+    return SAMPLES / trial.accuracy.samples if trial.accuracy else DECIBELS
+
+
+def _rank(trial: Trial) -> tuple[int, int, float, int, int]:
+    return (*_costs(trial), -round(trial.quality / _slack(trial)), trial.threads, trial.number)
+
+
+def _beats(other: Trial, trial: Trial) -> bool:
+    """Whether ``other``, which comes before in rank, is as good in everything: then it is better, or the simpler one."""
+    cheaper = all(theirs <= ours for theirs, ours in zip(_costs(other), _costs(trial), strict=True))
+    return cheaper and other.quality >= trial.quality - _slack(trial) - 1e-9

@@ -21,7 +21,7 @@ def test_the_front_holds_what_no_other_beats() -> None:
 
 
 def test_noise_makes_no_front() -> None:
-    """Half a percent of the time, some pages and a third of an image in a thousand."""
+    """A quarter of a percent of the time, some pages, a fraction of a sample."""
     one = trial(1, ratio=0.400, megabytes=100.1, accuracy=0.9400, threads=2)
     same = trial(2, ratio=0.401, megabytes=100.2, accuracy=0.9402, threads=1)
     assert numbers(front([one, same])) == [2], "of equal ones that on fewer threads"
