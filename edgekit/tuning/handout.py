@@ -28,7 +28,10 @@ def hand_out(order: Order, bench: Bench, pick: Pick, staging: Path, trials: Sequ
     assert chosen.size_bytes is not None  # it was measured
     _, tried = bench.try_point(chosen.point)
     candidate = bench.space.candidates[chosen.candidate]
-    told = f"kept of {len(trials)} trials: {chosen.point.label}, {pick.reason}"
+    told = (
+        f"kept of {len(trials)} trials: {chosen.point.label}, {pick.reason}; "
+        f"the source model was timed with threads = {bench.source_threads}"
+    )
     manifest = tried.manifest.model_copy(
         update={
             "fidelity": chosen.fidelity,

@@ -76,6 +76,7 @@ def test_every_point_is_tried_once_and_the_best_handed_out(order: TuneOrder) -> 
     assert found.pick.chosen is not None
     manifest = read_bundle(found.bundle.path).manifest
     assert manifest.timing == found.pick.chosen.timing
+    assert any("kept of 9 trials" in note and "timed with threads = 1" in note for note in manifest.notes)
     assert manifest.steps[-1].child_sha256 == found.pick.chosen.artifact_sha256
     assert verify_bundle(read_bundle(found.bundle.path), LocalDevice()).ok
 
