@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.bundles.manifest import Calibration, Dropped
-from edgekit.bundles.write import finish
+from edgekit.bundles.write import finish, runtime_version
+from edgekit.conversion.integers import Int8Artifact, int8_note
 from edgekit.conversion.places import place_bundle, writing
 from edgekit.conversion.results import KeptBundle
 from edgekit.conversion.targets import target_notes
@@ -16,6 +17,7 @@ from edgekit.conversion.targets import target_notes
 if TYPE_CHECKING:
     from edgekit.conversion.candidates import Candidate
     from edgekit.conversion.order import Order
+    from edgekit.conversion.trial import Tried
     from edgekit.tuning.bench import Bench
     from edgekit.tuning.front import Pick
     from edgekit.tuning.record import Trial
@@ -45,6 +47,7 @@ def hand_out(order: Order, bench: Bench, pick: Pick, staging: Path, trials: Sequ
                 *tried.manifest.notes,
                 told,
                 *target_notes(candidate.target, bench.workshop.catalog.target("host")),
+                *_integers(bench, candidate, tried),
             ),
         }
     )
@@ -67,6 +70,20 @@ def _calibration(bench: Bench, candidate: Candidate) -> Calibration | None:
     if used is None or not candidate.chain[-1].variant.needs_calibration:
         return None
     return Calibration(source=used.source, samples=used.samples, sha256=used.sha256)
+
+
+def _integers(bench: Bench, candidate: Candidate, tried: Tried) -> tuple[str, ...]:
+    """What is known of int8 answers on the target, as ``convert`` says it."""
+    artifact, runtime = tried.manifest.artifact, candidate.runtime
+    found = Int8Artifact(
+        path=tried.folder / artifact.path,
+        format=artifact.format,
+        precision=artifact.precision,
+        wide_weights=runtime.int8_weight_bits == 8 or bool(bench.workshop.model.quantized),
+        version=runtime_version(runtime.id),
+    )
+    note = int8_note(candidate.target, runtime, found, is_host=candidate.target.id == "host")
+    return (note,) if note else ()
 
 
 def _other(target: str, trial: Trial) -> Dropped:
