@@ -35,7 +35,7 @@ def tune(
     ] = None,
     trials: Annotated[
         int, typer.Option(min=1, help="At most so many trials, those of earlier runs included.")
-    ] = 60,
+    ] = 100,
     effort: Annotated[
         Effort,
         typer.Option(help="How many samples int8 is fitted on: fast, normal or max.", case_sensitive=False),
