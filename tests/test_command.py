@@ -11,7 +11,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from edgekit.cli.convert import _share
+from edgekit.cli.convert import read_share
 from edgekit.cli.main import app
 from tests.runner.kernel_peak import peak_bytes
 
@@ -39,7 +39,7 @@ VERBS = _verbs()
 def test_the_verbs_of_the_contract_are_there() -> None:
     groups = {words.split()[0] for words in VERBS}
     assert {"doctor", "models", "targets", "converters", "profiles", "inspect", "convert", "verify"} <= groups
-    assert {"profile", "compare", "report"} <= groups
+    assert {"profile", "compare", "report", "tune"} <= groups
 
 
 @pytest.mark.parametrize("words", VERBS)
@@ -111,7 +111,7 @@ def test_a_value_that_cannot_be_read_is_a_usage_error(
 
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.01", 0.01), ("0", 0.0), ("100%", 1.0)])
 def test_max_drop_is_a_share(text: str, share: float) -> None:
-    assert _share(text) == pytest.approx(share)
+    assert read_share(text) == pytest.approx(share)
 
 
 def test_a_wrong_model_exits_1_with_one_line(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ ROOMS = (
     "runner",
     "devices",
     "profiling",
+    "tuning",
     "reports",
     "doctor",
     "cli",

@@ -84,8 +84,8 @@ def convert(
             calibration=calib,
             evaluation=evaluation,
             precisions=_precisions(precision or []),
-            max_drop=_share(max_drop),
-            latency_ms=_milliseconds(latency),
+            max_drop=read_share(max_drop),
+            latency_ms=read_milliseconds(latency),
             threads=threads,
             effort=effort.value,
             samples=samples,
@@ -181,7 +181,7 @@ def _precisions(given: list[str]) -> tuple[Precision, ...]:
     return tuple(precision for precision in PRECISIONS if precision in given)
 
 
-def _share(text: str | None) -> float | None:
+def read_share(text: str | None) -> float | None:
     """``1%`` or ``0.01`` as 0.01."""
     if text is None:
         return None
@@ -197,7 +197,7 @@ def _share(text: str | None) -> float | None:
     return value
 
 
-def _milliseconds(text: str | None) -> float | None:
+def read_milliseconds(text: str | None) -> float | None:
     """``<20ms``, ``20ms`` or ``20`` as 20.0."""
     if text is None:
         return None

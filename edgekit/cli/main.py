@@ -19,6 +19,7 @@ from edgekit.cli.doctor import doctor
 from edgekit.cli.inspect import inspect
 from edgekit.cli.profile import profile
 from edgekit.cli.report import report
+from edgekit.cli.tune import tune
 from edgekit.cli.verify import verify
 from edgekit.errors import EdgekitError
 from edgekit.telemetry import switch_off
@@ -86,8 +87,12 @@ def main() -> None:
 
 def _interruption() -> str:
     verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    goes_on = "; finished steps are kept, the same command goes on from there" if verb == "convert" else ""
-    return f"interrupted{goes_on}"
+    kept = {"convert": "steps", "tune": "trials"}.get(verb)
+    return (
+        f"interrupted; finished {kept} are kept, the same command goes on from there"
+        if kept
+        else "interrupted"
+    )
 
 
 def _write_log() -> Path:
@@ -101,6 +106,7 @@ def _write_log() -> Path:
 
 app.command("inspect")(inspect)
 app.command("convert")(convert)
+app.command("tune")(tune)
 app.command("verify")(verify)
 app.command("profile")(profile)
 app.command("compare")(compare)

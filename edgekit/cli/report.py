@@ -12,7 +12,8 @@ from edgekit.cli.output import JsonOption, print_json
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(help="Bundles (*.edgekit) and measurements (*.json of profile -o).")
+        list[Path],
+        typer.Argument(help="Bundles (*.edgekit), measurements (*.json of profile -o), tune.json."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The HTML file to write.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
@@ -32,6 +33,7 @@ def report(
                 "report": str(written),
                 "bundles": len(evidence.manifests),
                 "measurements": len(evidence.measurements),
+                "searches": len(evidence.searches),
             }
         )
     else:

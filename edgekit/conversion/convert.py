@@ -51,7 +51,7 @@ def convert(order: Order, *, catalog: Catalog | None = None, advance: Advance | 
     progress = Progress.over(plans.values(), advance)
     with ExitStack() as stack:
         staging = stack.enter_context(output_staging(order.out, names, force=order.force))
-        work = _work_folder(stack)
+        work = work_folder(stack)
         server = Server.open(order, catalog, intake, plans.values(), staging, work, progress)
         outcomes = [server.serve(catalog.target(target), candidates) for target, candidates in plans.items()]
         return server.conversion(outcomes)
@@ -74,7 +74,8 @@ def _nothing_to_build(plans: Plans) -> str:
     return f"nothing can be built:{reasons}"
 
 
-def _work_folder(stack: ExitStack) -> Path:
+def work_folder(stack: ExitStack) -> Path:
+    """A folder for what is not kept, removed with ``stack``. ConversionError where it cannot be made."""
     place = cache_dir() / "work"
     try:
         return stack.enter_context(staging_folder(place))

@@ -29,6 +29,7 @@ def quantize(request: ConversionRequest, *, log: Path, told: Told | None = None)
     Writes into ``out_dir`` ``qdq.onnx`` and, for converters that cannot read it, ``grid.onnx`` and ``ranges.json``
     (:mod:`edgekit.quantization.travel`): int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
     bits, activations in ``options["int8_activations"]`` (uint8, int8, symmetric), int32 biases, with ``options["effort"]``
-    (:mod:`edgekit.quantization.effort`). ``told``: as of :func:`edgekit.conversion.workers.launch`. Raises WorkerError.
+    and what goes before it (:func:`edgekit.quantization.effort.bounds_of`). ``told``: as of
+    :func:`edgekit.conversion.workers.launch`. Raises WorkerError.
     """
     return launch(_WORKER, request, log=log, told=told)

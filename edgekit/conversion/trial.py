@@ -213,7 +213,7 @@ def _timed(entrants: Sequence[Entrant], times: Mapping[str, list[float]], thread
     machine, source = detect().cpu, times["source"]
     return [
         entrant.timed(
-            times[str(entrant.folder)], _timing(times[str(entrant.folder)], source, threads, machine)
+            times[str(entrant.folder)], timing_of(times[str(entrant.folder)], source, threads, machine)
         )
         for entrant in entrants
     ]
@@ -229,7 +229,8 @@ def _hopeless(entrant: Entrant, heat: Sequence[Entrant], asked: Sequence[Precisi
     return ""
 
 
-def _timing(times_ms: list[float], source_ms: list[float], threads: int, machine: str) -> Timing:
+def timing_of(times_ms: list[float], source_ms: list[float], threads: int, machine: str) -> Timing:
+    """The record of times taken in turn with the source model's, on ``threads`` of ``machine``."""
     ratio, low, high = ratio_ci(times_ms, source_ms)
     return Timing(
         p50_ms=round(statistics.median(times_ms), 4),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edgekit import __version__
@@ -32,6 +33,7 @@ Arguments = dict[str, str | int | float | bool | None]
 Options = Mapping[str, str | int | float | bool]
 Ranges = Mapping[str, tuple[float, float]]
 _ENGINE = Path(__file__).parents[1]
+_AS_EFFORT: Options = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +91,12 @@ class Workshop:
     def made(self) -> int:
         return len(self.seen) - self.reused
 
-    def build(self, candidate: Candidate) -> Built:
-        """Make the candidate's artifact. WorkerError (or what preparing raises) where that fails."""
-        stage, notes, steps = self._start(candidate)
+    def build(self, candidate: Candidate, quantization: Options = _AS_EFFORT) -> Built:
+        """Make the candidate's artifact. WorkerError (or what preparing raises) where that fails.
+
+        quantization: options of edgekit's own quantization that go before what the effort says.
+        """
+        stage, notes, steps = self._start(candidate, quantization)
         finished: FinishedStep | None = None
         source_nodes: dict[str, str] = {}
         for link in candidate.chain:
@@ -113,7 +118,7 @@ class Workshop:
             source_nodes=source_nodes,
         )
 
-    def _start(self, candidate: Candidate) -> tuple[Stage, list[str], list[Step]]:
+    def _start(self, candidate: Candidate, quantization: Options) -> tuple[Stage, list[str], list[Step]]:
         """What the first converter gets, with notes: the prepared model, quantized where the variant wants it so."""
         if self.model.format != "onnx":
             # workers run in a folder of their own
@@ -124,7 +129,7 @@ class Workshop:
         if variant.quantized_by != "edgekit":
             return Stage(path=prepared.artifact, sha256=prepared.sha256), list(prepared.reply["notes"]), steps
         options = _int8_options(candidate.runtime, variant)
-        quantized = self._quantize(prepared, {**options, "effort": self.effort})
+        quantized = self._quantize(prepared, {**options, "effort": self.effort, **quantization})
         steps += [
             _own_step("quantize", run["tool"], run["version"], run["arguments"], prepared.sha256, quantized)
             for run in quantized.reply["tools"]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from edgekit.models.constants import known_shapes
 from edgekit.models.liveness import Step, peak_bytes
+from edgekit.quantization.observers import RangeMethod
 
 if TYPE_CHECKING:
     import onnx
 
-    from edgekit.quantization.observers import RangeMethod
-
 Effort = Literal["fast", "normal", "max"]
+Fits = Literal["best", "all"]
+Options = Mapping[str, str | int | float | bool]
 
 FEWEST_SAMPLES = 8
 
@@ -26,7 +27,7 @@ class Bounds:
 
     methods: tuple[RangeMethod, ...]
     """Ways to choose activation ranges; all are tried, in one pass over the samples."""
-    fits: Literal["best", "all"] | None
+    fits: Fits | None
     """Whether weights are fitted with the best of the ranges, with each, or rounded to the nearest."""
     samples: int
     """That weights are fitted on, where memory allows."""
@@ -49,7 +50,7 @@ class Bounds:
         return max(FEWEST_SAMPLES, min(self.samples, affordable))
 
 
-def effort_of(options: Mapping[str, str | int | float | bool]) -> Effort:
+def effort_of(options: Options) -> Effort:
     """The effort that a worker's options name."""
     return cast("Effort", options.get("effort", "normal"))
 
@@ -59,3 +60,21 @@ EFFORTS: Mapping[Effort, Bounds] = {
     "normal": Bounds(methods=("minmax", "percentile", "mse"), fits="best", samples=32),
     "max": Bounds(methods=("minmax", "percentile", "mse", "entropy"), fits="all", samples=64),
 }
+
+
+def bounds_of(options: Options) -> Bounds:
+    """The bounds of the options' effort; ``ranges`` (a method) and ``fits`` (none, best, all) go before its own."""
+    bounds = EFFORTS[effort_of(options)]
+    if "ranges" in options:
+        ranges = _one_of("ranges", options, get_args(RangeMethod))
+        bounds = replace(bounds, methods=(cast("RangeMethod", ranges),))
+    if "fits" in options:
+        fits = _one_of("fits", options, ("none", *get_args(Fits)))
+        bounds = replace(bounds, fits=None if fits == "none" else cast("Fits", fits))
+    return bounds
+
+
+def _one_of(key: str, options: Options, known: tuple[str, ...]) -> str:
+    if options[key] not in known:
+        raise ValueError(f"{key} '{options[key]}' is none of {', '.join(known)}")
+    return str(options[key])

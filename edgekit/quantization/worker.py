@@ -11,7 +11,7 @@ import onnx
 import onnxruntime as ort
 
 from edgekit.quantization.calibration import CalibrationFiles
-from edgekit.quantization.effort import EFFORTS, effort_of
+from edgekit.quantization.effort import bounds_of, effort_of
 from edgekit.quantization.insertion import Scheme
 from edgekit.quantization.placement import float_nodes
 from edgekit.quantization.progress import Told
@@ -37,7 +37,8 @@ def convert(request: ConversionRequest) -> ConversionReply:
     samples = CalibrationFiles(Path(request["calibration"] or ""))
     in_float = float_nodes(model.graph)
     told = Told.to(request.get("progress"))
-    made = quantize(model, samples, in_float, scheme, EFFORTS[effort], threads=request["threads"], told=told)
+    bounds = bounds_of(options)
+    made = quantize(model, samples, in_float, scheme, bounds, threads=request["threads"], told=told)
     artifact, grid, ranges = (Path(request["out_dir"]) / name for name in FILES)
     artifact.write_bytes(made.model.SerializeToString(deterministic=True))
     grid.write_bytes(grid_model(model, made.model).SerializeToString(deterministic=True))

@@ -32,8 +32,8 @@ class Section:
 
 def write_report(evidence: Evidence, out: Path, *, title: str | None = None) -> Path:
     """Write ``out`` whole or not at all; raises DataError where there is nothing to show or no place for it."""
-    if not evidence.manifests and not evidence.measurements:
-        raise DataError("nothing to report: give bundles (*.edgekit) or measurements (*.json)")
+    if not evidence.manifests and not evidence.measurements and not evidence.searches:
+        raise DataError("nothing to report: give bundles (*.edgekit), measurements or searches (*.json)")
     page = render(evidence, title=title or _title(evidence))
     staging = out.with_name(f".{out.name}.part")
     try:
@@ -61,15 +61,17 @@ def render(evidence: Evidence, *, title: str) -> str:
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         manifests=evidence.manifests,
         measurements=evidence.measurements,
-        candidate_sections=_candidate_sections(evidence),
+        candidate_sections=[*_candidate_sections(evidence), *_search_sections(evidence)],
         run_sections=_run_sections(evidence.measurements),
         plotly_js=plotly.offline.get_plotlyjs(),
     )
 
 
 def _title(evidence: Evidence) -> str:
-    models = [manifest.model.name for manifest in evidence.manifests] + [
-        run.model for run in evidence.measurements
+    models = [
+        *(manifest.model.name for manifest in evidence.manifests),
+        *(run.model for run in evidence.measurements),
+        *(search.model for search in evidence.searches),
     ]
     return "edgekit report: " + ", ".join(dict.fromkeys(models))
 
@@ -85,6 +87,26 @@ def _candidate_sections(evidence: Evidence) -> list[Section]:
             sections.append(
                 Section(
                     title=f"{manifest.model.name} for {manifest.target}: accuracy against latency",
+                    reading=reading,
+                    plot=_html(plots.candidates_plane(points, quality)),
+                )
+            )
+    return sections
+
+
+def _search_sections(evidence: Evidence) -> list[Section]:
+    sections = []
+    for record in evidence.searches:
+        points, quality = plots.search_points(record)
+        if points:
+            reading = (
+                f"{len(record.trials)} trials of {record.points} points, each timed in turn with the source model on "
+                f"{record.machine}. On the front are those that no other one beats in latency, memory and accuracy; "
+                "the others say on hover what they are."
+            )
+            sections.append(
+                Section(
+                    title=f"{record.model} for {record.target}: what the search found",
                     reading=reading,
                     plot=_html(plots.candidates_plane(points, quality)),
                 )

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from edgekit.bundles.manifest import Accuracy, Fidelity, Manifest, Timing
 from edgekit.profiling.record import LatencyRecord, Measurement
+from edgekit.tuning.record import TuneRecord
 
 # a palette that stays apart for the common colour-vision deficiencies (Okabe & Ito 2008)
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -21,6 +22,8 @@ INK, GRID, FONT = (
 )
 MEBIBYTE = 1 << 20
 OPERATORS_SHOWN = 18
+NAMED = 12
+"""Up to so many points in the plane all are named; of more, those that were not dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Point:
     quality: float
     """Accuracy where labels exist, else agreement with the source; 0..1."""
     state: str
-    """``kept``, ``dropped`` or ``source``."""
+    """``kept``, ``front``, ``dropped`` or ``source``."""
     reason: str
 
 
@@ -121,6 +124,7 @@ def candidates_plane(points: Sequence[Point], quality: str) -> go.Figure:
     looks = {
         "source": ("source model", "#616e7c", "diamond"),
         "kept": ("kept", PALETTE[2], "circle"),
+        "front": ("on the front", PALETTE[0], "circle-open"),
         "dropped": ("dropped", PALETTE[1], "x"),
     }
     for state, (name, color, symbol) in looks.items():
@@ -133,7 +137,8 @@ def candidates_plane(points: Sequence[Point], quality: str) -> go.Figure:
                 hovertemplate="%{customdata[0]}<br>%{x:.2f} × the source's latency<br>%{y:.2f} %"
                 "<br>%{customdata[1]}<extra></extra>",
             )  # fmt: skip
-    for point, (level, side) in _label_places(points).items():
+    named = [point for point in points if point.state != "dropped" or len(points) <= NAMED]
+    for point, (level, side) in _label_places(named).items():
         figure.add_annotation(
             x=point.ratio, y=100 * point.quality, text=point.label, showarrow=True, arrowhead=0, arrowwidth=0.5,
             arrowcolor="#9aa5b1", ax=0, ay=side * (18 + 15 * level), font={"size": 11},
@@ -189,6 +194,25 @@ def candidate_points(manifest: Manifest) -> tuple[list[Point], str]:
             Point(label="source", ratio=1.0, quality=quality, state="source", reason="fp32, onnxruntime")
         )
     return points, manifest.accuracy.metric if manifest.accuracy else "agreement with the source"
+
+
+def search_points(record: TuneRecord) -> tuple[list[Point], str]:
+    """The trials of one search that have figures, and the name of the quality they share."""
+    metric, source = "agreement with the source", 1.0
+    points = []
+    for trial in (trial for trial in record.trials if trial.sound):
+        state = "front" if trial.number in record.front else "dropped"
+        if trial.accuracy:
+            metric, source = trial.accuracy.metric, trial.accuracy.source
+        point = _point(
+            trial, trial.point.label, "kept" if trial.number == record.chosen else state, f"trial {trial.number}",
+            labelled=trial.accuracy is not None,
+        )  # fmt: skip
+        points += [point] if point else []
+    if points:
+        words = f"as it was given, threads: {record.source_threads}"
+        points.append(Point(label="source", ratio=1.0, quality=source, state="source", reason=words))
+    return points, metric
 
 
 def _point(row: Judged, label: str, state: str, reason: str, *, labelled: bool) -> Point | None:

@@ -96,3 +96,26 @@ def test_no_samples(cnn: Steps) -> None:
         path.unlink()
     with pytest.raises(WorkerError, match="no calibration sample in"):
         cnn.qdq()
+
+
+def test_ranges_and_rounding_are_for_the_asking(cnn: Steps) -> None:
+    found = {}
+    for ranges, fits in (("entropy", "none"), ("entropy", "best"), ("minmax", "none")):
+        request = cnn.request(cnn.onnx, cnn.folder / f"{ranges}-{fits}", INT8)
+        request["options"] |= {"effort": "fast", "ranges": ranges, "fits": fits}
+        reply = quantize(request, log=cnn.log)
+        told = reply["tools"][0]["arguments"]
+        assert told["ranges"] == ranges
+        found[ranges, fits] = (
+            told["fitted_layers"],
+            (Path(request["out_dir"]) / reply["artifact"]).read_bytes(),
+        )
+    assert found["entropy", "none"][0] == found["minmax", "none"][0] == 0
+    assert found["entropy", "none"][1] != found["minmax", "none"][1]
+
+
+def test_unknown_words_are_refused(cnn: Steps) -> None:
+    request = cnn.request(cnn.onnx, cnn.folder / "unknown", INT8)
+    request["options"]["ranges"] = "entropie"
+    with pytest.raises(WorkerError, match="ranges 'entropie' is none of minmax, percentile, mse, entropy"):
+        quantize(request, log=cnn.log)

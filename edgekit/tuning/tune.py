@@ -1,0 +1,265 @@
+"""``tune``: search the ways to one target under the user's limits, keep every trial, hand out the best.
+
+Works as ``convert`` does, and with its parts: the same plan, workers, step cache, comparison and clock.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit import __version__
+from edgekit.catalog import load_catalog
+from edgekit.conversion.cache import StepCache
+from edgekit.conversion.convert import work_folder
+from edgekit.conversion.order import Order, take_in
+from edgekit.conversion.places import output_staging, writing
+from edgekit.conversion.plan import plan
+from edgekit.conversion.serve import given_up, why_none
+from edgekit.conversion.targets import runs_here
+from edgekit.conversion.trial import make_yardstick
+from edgekit.conversion.workshop import Workshop
+from edgekit.data import write_calibration
+from edgekit.devices import LocalDevice
+from edgekit.errors import ConversionError, EdgekitError
+from edgekit.host import detect
+from edgekit.paths import cache_dir
+from edgekit.tuning.bench import Bench
+from edgekit.tuning.front import Pick, pick
+from edgekit.tuning.handout import hand_out
+from edgekit.tuning.identity import search_id
+from edgekit.tuning.kept import KeptAnswers
+from edgekit.tuning.record import Limits, Trial, TuneRecord, numbered
+from edgekit.tuning.space import Space
+
+if TYPE_CHECKING:
+    from edgekit.catalog import Catalog
+    from edgekit.catalog_schema import Target
+    from edgekit.conversion.candidates import Candidate
+    from edgekit.conversion.order import Intake
+    from edgekit.conversion.results import KeptBundle
+    from edgekit.conversion.workers import Told
+    from edgekit.data import CalibrationSet
+    from edgekit.progress import Advance
+    from edgekit.tuning.study import Study
+
+RECORD = "tune.json"
+KEPT = ".tune"
+"""Folder beside the bundle where a search keeps its trials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneOrder:
+    """One ``edgekit tune``."""
+
+    order: Order
+    """For one target; its latency and drop are limits of the search, its precisions and threads are not looked at."""
+    memory_bytes: int | None = None
+    """Highest resident memory of the runner allowed."""
+    trials: int
+    """At most so many, those of earlier runs included."""
+    seed: int = 0
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            latency_ms=self.order.latency_ms, memory_bytes=self.memory_bytes, max_drop=self.order.max_drop
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What came of a search."""
+
+    record: TuneRecord
+    pick: Pick
+    bundle: KeptBundle | None
+    """None where no trial keeps to the limits."""
+    place: Path
+    """Of the record."""
+    folder: Path
+    """Where the trials are kept."""
+    measured: int
+    """Trials of this run."""
+    made_steps: int
+    reused_steps: int
+    given_up: tuple[tuple[str, str], ...]
+    """Candidates that were not tried, and why."""
+    notes: tuple[str, ...]
+
+    def facts(self) -> dict[str, object]:
+        """As ``tune --json`` prints it."""
+        record = self.record.model_dump(mode="json", by_alias=True)
+        return {
+            **record,
+            "trials": [trial.facts() for trial in self.record.trials],
+            "bundle": self.bundle.facts() if self.bundle else None,
+            "record": str(self.place),
+            "measured_trials": self.measured,
+            "reused_trials": len(self.record.trials) - self.measured,
+            "made_steps": self.made_steps,
+            "reused_steps": self.reused_steps,
+            "given_up": [{"candidate": name, "reason": reason} for name, reason in self.given_up],
+            "notes": list(self.notes),
+        }
+
+
+def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance | None = None) -> Tuning:
+    """Search, write ``tune.json`` and, where a trial keeps to all limits, its bundle.
+
+    EdgekitError where there is nothing to search. Writes below ``order.out`` and the cache only.
+    """
+    _need_optuna()
+    catalog = catalog or load_catalog()
+    (target_id,) = order.order.targets
+    target, host = catalog.target(target_id), catalog.target("host")
+    if not runs_here(target, host):
+        raise ConversionError(
+            f"tune takes times, and this machine is no {target.id}. Run it there, or: edgekit convert -t {target.id}"
+        )
+    intake = take_in(order.order)
+    found = plan(catalog, target, intake.wish)
+    threads = min(target.threads, host.threads)
+    space = Space.over(found, threads)
+    if not space.points:
+        raise ConversionError(f"{target.id}: nothing can be built: {why_none(given_up(found))}")
+    name = f"{intake.model.name}-{target.id}"
+    with ExitStack() as stack:
+        staging = stack.enter_context(output_staging(order.order.out, [name], force=order.order.force))
+        if advance:
+            advance(0, 1, "asking the source model")
+        bench = _bench(order, catalog, intake, space, work_folder(stack), stack, threads)
+        identity = search_id(catalog, target, found, bench.workshop, bench.yardstick, threads=threads)
+        folder = order.order.out / KEPT / identity[:16]
+        study = _open(stack, folder, space)
+        bench.kept = KeptAnswers(folder / "answers")
+        bench.yardstick.known.update(bench.kept.all())
+        measured = _search(order, study, bench, advance)
+        trials = numbered(study.done)
+        picked = pick(trials, order.limits)
+        bundle = hand_out(order.order, bench, picked, staging, trials) if picked.chosen else None
+        record = _record(order, target, intake, space, trials, picked, bundle, threads)
+        place = order.order.out / RECORD
+        with writing(order.order.out):
+            record.write(place)
+        bench.workshop.cache.prune()
+    return Tuning(
+        record=record,
+        pick=picked,
+        bundle=bundle,
+        place=place,
+        folder=folder,
+        measured=measured,
+        made_steps=bench.workshop.made,
+        reused_steps=bench.workshop.reused,
+        given_up=tuple((candidate.label, candidate.reason) for candidate in found if candidate.reason),
+        notes=intake.notes,
+    )
+
+
+def _search(order: TuneOrder, study: Study, bench: Bench, advance: Advance | None) -> int:
+    """Try points until there are trials enough; how many this run tried."""
+    total = min(order.trials, len(study.space.points))
+    measured = 0
+    while point := study.next_point(order.limits, trials=order.trials, seed=order.seed):
+        number = 1 + max((trial.number for trial in study.done.values()), default=0)
+        doing = f"trial {number} of {total}: {point.label}"
+        if advance:
+            advance(number - 1, total, doing)
+            bench.workshop.told = _within(advance, number - 1, total, doing)
+        found = bench.measure(point, number, numbered(study.done))
+        with writing(order.order.out):
+            study.keep(found)
+        measured += 1
+    return measured
+
+
+def _within(advance: Advance, done: int, total: int, doing: str) -> Told:
+    return lambda part, what: advance(done + part, total, f"{doing}: {what}")
+
+
+def _open(stack: ExitStack, folder: Path, space: Space) -> Study:
+    from edgekit.tuning.study import open_study
+
+    with writing(folder):
+        return stack.enter_context(open_study(folder, space))
+
+
+def _bench(
+    order: TuneOrder,
+    catalog: Catalog,
+    intake: Intake,
+    space: Space,
+    work: Path,
+    stack: ExitStack,
+    threads: int,
+) -> Bench:
+    yardstick = make_yardstick(intake, LocalDevice(), work, threads=threads)
+    cache = cache_dir() / "conversion"
+    workshop = Workshop(
+        catalog=catalog,
+        model=intake.model,
+        task=intake.contract.schema.task,
+        calibration=_calibration(intake, tuple(space.candidates.values()), work),
+        threads=threads,
+        effort=order.order.effort,
+        cache=StepCache(cache / "steps"),
+        logs=cache / "logs",
+    )
+    return Bench(
+        space=space,
+        workshop=workshop,
+        yardstick=yardstick,
+        work=work,
+        kept=KeptAnswers(work / "answers"),
+        stack=stack,
+        source_threads=threads,
+    )
+
+
+def _calibration(intake: Intake, candidates: Sequence[Candidate], work: Path) -> CalibrationSet | None:
+    needed = any(candidate.chain[-1].variant.needs_calibration for candidate in candidates)
+    if intake.calibration is None or not needed:
+        return None
+    return write_calibration(intake.calibration, intake.contract, work / "calibration")
+
+
+def _record(
+    order: TuneOrder,
+    target: Target,
+    intake: Intake,
+    space: Space,
+    trials: tuple[Trial, ...],
+    picked: Pick,
+    bundle: KeptBundle | None,
+    threads: int,
+) -> TuneRecord:
+    return TuneRecord(
+        schema=1,
+        edgekit=__version__,
+        model=intake.model.name,
+        target=target.id,
+        machine=detect().cpu,
+        source_threads=threads,
+        data=intake.evaluation.data,
+        limits=order.limits,
+        points=len(space.points),
+        trials=trials,
+        front=tuple(trial.number for trial in picked.front),
+        chosen=picked.chosen.number if picked.chosen else None,
+        reason=picked.reason,
+        nearest=picked.nearest.number if picked.nearest else None,
+        bundle=bundle.path.name if bundle else None,
+    )
+
+
+def _need_optuna() -> None:
+    if importlib.util.find_spec("optuna") is None:
+        raise EdgekitError(
+            "tune searches with Optuna, which is not installed. Install it: pip install 'edgekit-toolchain[tune]', "
+            "or in a checkout: pip install 'optuna>=5'"
+        )
