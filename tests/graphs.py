@@ -185,3 +185,30 @@ def write_samples(arrays: Sequence[dict[str, np.ndarray]], folder: Path) -> Path
     for number, sample in enumerate(arrays):
         write_arrays(folder / f"{number:05}.npz", sample)
     return folder
+
+
+def lopsided_cnn(*, size: int = 16, width: int = 24) -> onnx.ModelProto:
+    """One layer whose weights no int8 holds: x [1,3,size,size] -> y [1,10].
+
+    Channel 0 of its input is constant, and its weights there are thousands of times the others: nothing is left of
+    these on the grid that the largest of a row gives. Fitting cannot help, and inputs and outputs are harmless.
+    """
+    g = Graph(3)
+    first, bias = g.rng.standard_normal((width, 3, 3, 3)) * 0.3, g.rng.standard_normal(width) * 0.1
+    first[0], bias[0] = 0, 10
+    weights = [g.constant("w0", first.astype(np.float32)), g.constant("b0", bias.astype(np.float32))]
+    x = g.node("Conv", ["x", *weights], "stem", pads=[1] * 4)
+    # cut to the largest value, which every grid that ends there has
+    top = [g.constant("low", np.float32(0)), g.constant("high", np.float32(8))]
+    x = g.node("Clip", [x, *top], "clip")
+    rows = g.rng.standard_normal((width, width, 1, 1)) * 0.3
+    rows[:, 0] = 1000
+    shift = np.full(width, -8000.0)
+    weights = [g.constant("w1", rows.astype(np.float32)), g.constant("b1", shift.astype(np.float32))]
+    x = g.node("Relu", [g.node("Conv", [x, *weights], "lopsided")], "relu1")
+    for layer in (2, 3):
+        weight = g.weight(f"w{layer}", (width, width, 3, 3), (2 / (9 * width)) ** 0.5)
+        x = g.node("Relu", [g.node("Conv", [x, weight], f"conv{layer}", pads=[1] * 4)], f"relu{layer}")
+    x = g.node("Flatten", [g.node("GlobalAveragePool", [x], "pool")], "flatten")
+    renamed(g, g.node("Gemm", [x, g.weight("w4", (width, 10), 1.0)], "fc"), "y")
+    return g.model([floats("x", 1, 3, size, size)], [floats("y", 1, 10)])

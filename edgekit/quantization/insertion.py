@@ -12,12 +12,13 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from edgekit.quantization.guards import guard_float
 from edgekit.quantization.placement import QUANTIZED_OPERATORS, FloatNodes
 
 if TYPE_CHECKING:
     from edgekit.quantization.observers import Range
 
-_RENAMED = "_QuantizeLinear_Input"
+RENAMED = "_QuantizeLinear_Input"
 """What the quantizer appends to the name of a graph output that it puts a pair in front of."""
 
 
@@ -77,6 +78,7 @@ def insert(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     written: onnx.ModelProto = quantizer.model.model
+    guard_float(written.graph, in_float.kept)
     return written
 
 
@@ -92,4 +94,4 @@ def quantized_tensors(model: onnx.ModelProto, in_float: FloatNodes, scheme: Sche
     """The activations that get a pair, in the order of the graph: a trial tells, with any ranges."""
     inputs = {value.name: (-1.0, 1.0) for value in model.graph.input}
     nodes = insert(model, inputs, in_float, scheme).graph.node
-    return [node.input[0].removesuffix(_RENAMED) for node in nodes if node.op_type == "QuantizeLinear"]
+    return [node.input[0].removesuffix(RENAMED) for node in nodes if node.op_type == "QuantizeLinear"]
