@@ -113,12 +113,3 @@ def test_layers_are_tried_on_few_samples_that_nothing_was_fitted_on(tmp_path: Pa
     assert (len(found), unseen) == (SAMPLES[effort], True)  # type: ignore[index]
     seen = {sample["x"].tobytes() for sample in fit}
     assert not any(sample["x"].tobytes() in seen for sample in found)
-
-
-def test_weights_are_fitted_behind_a_layer_that_answers_the_same_to_everything(tmp_path: Path) -> None:
-    """In int8 nothing but its bias is left of it: second moments less squared means are noise there, of either sign."""
-    model = onnx.shape_inference.infer_shapes(lopsided_cnn())
-    files = CalibrationFiles(write_samples(samples(model, 16), tmp_path / "calib"))
-    bounds = EFFORTS["normal"]
-    made = quantize(model, files, float_nodes(model.graph), Scheme(), bounds, threads=1, told=Told())
-    onnx.checker.check_model(made.model, full_check=True)
