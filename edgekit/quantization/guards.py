@@ -17,7 +17,7 @@ from onnx import helper, numpy_helper
 from edgekit.quantization.placement import ACTIVATIONS
 
 GUARD = "/in_float"
-_LEAST = "in_float/least"
+LEAST = "in_float/least"
 _TAKEN_BACK = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 
@@ -27,8 +27,17 @@ def guard_float(graph: onnx.GraphProto, names: Sequence[str]) -> None:
     for node in guarded:
         _guard(graph, node)
     if guarded:
-        least = np.asarray(np.finfo(np.float32).min, np.float32)
-        graph.initializer.append(numpy_helper.from_array(least, _LEAST))
+        graph.initializer.append(least())
+
+
+def least() -> onnx.TensorProto:
+    """The constant that a guard compares with."""
+    return numpy_helper.from_array(np.asarray(np.finfo(np.float32).min, np.float32), LEAST)
+
+
+def guard(taken: str, made: str, name: str) -> onnx.NodeProto:
+    """A node called ``name`` that makes ``made`` of ``taken`` and changes nothing; the graph needs :func:`least`."""
+    return helper.make_node("Max", [taken, LEAST], [made], name)
 
 
 def _guard(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
@@ -42,8 +51,7 @@ def _guard(graph: onnx.GraphProto, node: onnx.NodeProto) -> None:
     tensor = last.output[0]
     last.output[0] = tensor + GUARD
     place = next(index for index, other in enumerate(graph.node) if other.name == last.name)
-    guard = helper.make_node("Max", [tensor + GUARD, _LEAST], [tensor], name + GUARD)
-    graph.node.insert(place + 1, guard)
+    graph.node.insert(place + 1, guard(tensor + GUARD, tensor, name + GUARD))
 
 
 def _users(graph: onnx.GraphProto, node: onnx.NodeProto) -> list[onnx.NodeProto]:

@@ -18,6 +18,7 @@ from onnx import helper, numpy_helper
 from edgekit.models.constants import known_shapes
 from edgekit.models.macs import UnknownShapeError, node_macs
 from edgekit.quantization.grading import Grader
+from edgekit.quantization.guards import guard, least
 from edgekit.quantization.insertion import RENAMED
 from edgekit.quantization.placement import ACTIVATIONS, WEIGHTED, FloatNodes, float_nodes
 from edgekit.quantization.table import InFloat, LayerSensitivity, Sensitivity
@@ -150,7 +151,12 @@ def _alone(model: onnx.ModelProto, name: str, pairs: Mapping[str, _Pair], limit:
     if last is not None:
         tensor = nodes[last].output[0]
         nodes[last].output[0] = f"{tensor}/alone"
-        after = _write_pair(graph, pairs[tensor], f"{tensor}/alone", tensor)
+        # the weights are rounded already; onnxruntime would do it again, with one scale for all of them
+        graph.initializer.append(least())
+        after = [
+            guard(f"{tensor}/alone", f"{tensor}/alone/guarded", f"{name}/alone/guard"),
+            *_write_pair(graph, pairs[tensor], f"{tensor}/alone/guarded", tensor),
+        ]
     if layer.input[0] in pairs:
         before = _write_pair(graph, pairs[layer.input[0]], layer.input[0], f"{name}/alone/input")
         layer.input[0] = f"{name}/alone/input"
