@@ -201,6 +201,9 @@ class Variant(Strict):
     tasks: Literal["any", "vision", "text"] = "any"
     quantized_by: Literal["none", "edgekit", "tool"] = "none"
     """edgekit: the worker gets edgekit's QDQ graph and keeps its scales; tool: it quantizes on its own."""
+    takes: Literal["qdq", "grid"] = "qdq"
+    """How edgekit's quantization reaches it: as a QDQ graph, or as a float model whose weights lie on the integers'
+    grid, with the ranges of its activations beside it."""
     needs_calibration: bool = False
     emits: ArtifactFormat | None = None
     """Where it differs from the converter's."""
@@ -211,6 +214,8 @@ class Variant(Strict):
             raise ValueError("'quantized_by' is needed for int8 and int4 precisions, and only for them")
         if self.quantized_by == "edgekit" and not self.needs_calibration:
             raise ValueError("quantized_by 'edgekit' needs calibration: set needs_calibration = true")
+        if self.takes == "grid" and self.quantized_by != "edgekit":
+            raise ValueError("takes = 'grid' is about edgekit's quantization: set quantized_by = 'edgekit'")
         return self
 
 

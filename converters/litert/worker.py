@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap, TensorMap, ToolRun
 
@@ -87,8 +87,24 @@ def quantize(source: Path, artifact: Path, name: str, request: ConversionRequest
     for end in ("INPUT", "OUTPUT"):
         aeq.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
     ranges = calibrate(aeq, source, request, io) if aeq.need_calibration else None
+    given = hand_over(request.get("ranges", {}), ranges or {})
     aeq.quantize(ranges).export_model(str(artifact))
-    return tool("ai-edge-quantizer", "ai-edge-quantizer", recipe=name)
+    return tool("ai-edge-quantizer", "ai-edge-quantizer", recipe=name, given_ranges=given)
+
+
+def hand_over(given: Mapping[str, Sequence[float]], ranges: dict[str, dict[str, Array]]) -> int:
+    """Put ``given`` ranges in the place of calibrated ones; return how many there were.
+
+    Calibrated ones remain where the tool made an operator of its own out of several.
+    """
+    known = given.keys() & ranges.keys()
+    for name in known:
+        low, high = given[name]
+        ranges[name] |= {
+            "min": np.full_like(ranges[name]["min"], low),
+            "max": np.full_like(ranges[name]["max"], high),
+        }
+    return len(known)
 
 
 def calibrate(aeq: Any, source: Path, request: ConversionRequest, io: IoMap) -> Any:

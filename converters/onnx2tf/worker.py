@@ -68,6 +68,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
         ],
         "notes": [f"largest difference to the source on one sample: {error:.1e} of the largest output"],
         "source_nodes": remaining_nodes(out / "model.tflite", graph) | source_nodes(report),
+        "source_tensors": source_tensors(out / "model.tflite", graph),
     }
 
 
@@ -269,6 +270,27 @@ def distance(wanted: Array, answer: Array, axes: list[int] | None) -> float:
 def tensor_map(source: str, detail: Mapping[str, Any], axes: list[int] | None) -> TensorMap:
     dtype = np.dtype(detail["dtype"]).name
     return {"name": str(detail["name"]), "source": source, "transpose": axes, "dtype": dtype}
+
+
+def source_tensors(artifact: Path, graph: onnx.GraphProto) -> dict[str, str]:
+    """Tensor of the file -> tensor of the source with the same values, as far as names tell.
+
+    onnx2tf names a turned tensor after itself, or after the node it goes into or comes out of.
+    """
+    sources = {value.name: value.name for value in graph.input}
+    for node in graph.node:
+        sources |= {name: name for name in node.output}
+    for node in graph.node:
+        sources.setdefault(f"{node.name}_input", node.input[0] if node.input else "")
+        sources.setdefault(f"{node.name}_output", node.output[0])
+    plain_sources = {plain(name): source for name, source in sources.items()}
+    found = {}
+    for detail in Interpreter(str(artifact)).get_tensor_details():
+        name = str(detail["name"])
+        base = LAYOUT.sub("", name.removeprefix("serving_default_").removesuffix(":0"))
+        if source := plain_sources.get(plain(base)):
+            found[name] = source
+    return found
 
 
 def remaining_nodes(artifact: Path, graph: onnx.GraphProto) -> dict[str, str]:

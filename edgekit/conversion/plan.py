@@ -108,6 +108,7 @@ def _judged(candidate: Candidate, wish: Wish, catalog: Catalog, refused: str | N
     converters = [link.converter for link in candidate.chain]
     reason = (
         _precision_problem(variant, candidate.runtime, wish)
+        or _source_problem(candidate.chain[-1], wish)
         or _task_problem(variant, wish)
         or _calibration_problem(variant, wish)
         or next(filter(None, (_converter_problem(catalog, converter) for converter in converters)), None)
@@ -125,6 +126,19 @@ def _precision_problem(variant: Variant, runtime: TargetRuntime, wish: Wish) -> 
         return "the source model is already quantized; it is kept as it is"
     if variant.precision not in runtime.precisions:
         return f"{variant.precision} is not native to {runtime.id} there ({', '.join(runtime.precisions)})"
+    return None
+
+
+def _source_problem(link: Link, wish: Wish) -> str | None:
+    """edgekit quantizes ONNX models; a tool does so for other sources, and where it keeps ranges of its own."""
+    variant, onnx = link.variant, wish.model.format == "onnx"
+    if variant.quantized_by == "edgekit" and not onnx:
+        return f"edgekit quantizes ONNX models; {link.converter.id} quantizes a {wish.model.format} source by itself"
+    by_grid = any(
+        other.takes == "grid" and other.precision == variant.precision for other in link.converter.variants
+    )
+    if variant.quantized_by == "tool" and onnx and by_grid:
+        return "edgekit's integers and ranges go before the tool's own, which take the same time"
     return None
 
 

@@ -50,6 +50,8 @@ class ConversionRequest(TypedDict):
     task: str
     """The contract's task; ``text…`` and ``sentence…`` mark transformers for some tools."""
     threads: int
+    ranges: NotRequired[dict[str, tuple[float, float]]]
+    """For variants that take the grid: smallest and largest value of each activation, by its name in ``source``."""
     progress: NotRequired[str]
     """A file whose one line, ``0.25 what is under way``, a long-running worker may keep up to date."""
 
@@ -75,3 +77,5 @@ class ConversionReply(TypedDict):
     """What a user should know: operators left in float, nothing quantized, fallbacks."""
     source_nodes: NotRequired[dict[str, str]]
     """Artifact operator name -> source node name, where the tool renames."""
+    source_tensors: NotRequired[dict[str, str]]
+    """Artifact tensor -> source tensor that holds the same values, where the tool renames."""

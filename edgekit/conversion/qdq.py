@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from edgekit.catalog_schema import WorkerLimits
 from edgekit.conversion.workers import Worker, launch
 
+GRID, RANGES = "grid.onnx", "ranges.json"
+
 if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest
     from edgekit.conversion.workers import Told
@@ -25,7 +27,8 @@ _SENSITIVITY = Worker(
 def quantize(request: ConversionRequest, *, log: Path, told: Told | None = None) -> ConversionReply:
     """Quantize ``request["source"]`` (float ONNX, opset >= 13) on all samples of ``request["calibration"]``.
 
-    Writes ``qdq.onnx`` into ``out_dir``: int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
+    Writes into ``out_dir`` ``qdq.onnx`` and, for converters that cannot read it, ``grid.onnx`` and ``ranges.json``
+    (:mod:`edgekit.quantization.travel`): int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
     bits, activations in ``options["int8_activations"]`` (uint8, int8, symmetric), int32 biases, with ``options["effort"]``
     (:mod:`edgekit.quantization.effort`); the nodes of ``options["float_nodes"]`` (a JSON list) stay in float.
     ``told``: as of :func:`edgekit.conversion.workers.launch`. Raises WorkerError.

@@ -38,6 +38,7 @@ class _Reply(Strict):
     tools: tuple[_ToolRun, ...]
     notes: tuple[str, ...]
     source_nodes: dict[str, str] = Field(default_factory=dict)
+    source_tensors: dict[str, str] = Field(default_factory=dict)
 
 
 def check_reply(answer: object, out_dir: Path) -> tuple[ConversionReply | None, list[str]]:

@@ -52,10 +52,16 @@ class Rescue:
         )
 
 
-def can_be_rescued(candidate: Candidate) -> bool:
-    """Whether its quantization is edgekit's own, which can leave layers in float."""
+def is_own_int8(candidate: Candidate) -> bool:
+    """Whether edgekit's quantization made it, whose ranges are known."""
     variant = candidate.chain[-1].variant
-    return variant.quantized_by == "edgekit" and variant.precision == "int8" and not candidate.kept_float
+    return variant.quantized_by == "edgekit" and variant.precision == "int8"
+
+
+def can_be_rescued(candidate: Candidate) -> bool:
+    """Whether layers can be left in float: in a QDQ graph. LiteRT's quantizer takes all that its recipe names."""
+    by_graph = candidate.chain[-1].variant.takes == "qdq"
+    return is_own_int8(candidate) and by_graph and not candidate.kept_float
 
 
 def most_evaluations(model: Model) -> int:

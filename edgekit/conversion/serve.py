@@ -16,7 +16,7 @@ from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
 from edgekit.conversion.integers import Int8Artifact, int8_note
 from edgekit.conversion.order import Intake, Order
 from edgekit.conversion.places import place_bundle, writing
-from edgekit.conversion.rescue import Rescue, can_be_rescued, evaluations, fewest, in_order
+from edgekit.conversion.rescue import Rescue, can_be_rescued, evaluations, fewest, in_order, is_own_int8
 from edgekit.conversion.results import Conversion, KeptBundle
 from edgekit.conversion.targets import runs_here, target_notes
 from edgekit.conversion.trial import Tried, Yardstick, make_yardstick, time_in_turn, try_candidate
@@ -262,7 +262,7 @@ class Server:
     def _sensitivity(self, kept: Entrant) -> tuple[str | None, list[str]]:
         """Write what each layer loses into the bundle: the file's name, or a note on why there is none."""
         rescued = kept.folder in self._rescues
-        if kept.candidate.rescues == 0 or not (rescued or self.order.effort != "fast"):
+        if not is_own_int8(kept.candidate) or not (rescued or self.order.effort != "fast"):
             return None, []
         self.progress.total += 1
         self.progress.step(f"{kept.candidate.target.id}: error by layer")

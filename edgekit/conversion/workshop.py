@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from edgekit import __version__
 from edgekit.bundles.manifest import Step
 from edgekit.conversion.cache import FinishedStep, Key, StepCache, digest
 from edgekit.conversion.keys import code_sha256, package_versions, tool_versions
-from edgekit.conversion.qdq import quantize, sense
+from edgekit.conversion.qdq import GRID, RANGES, quantize, sense
 from edgekit.conversion.rescue import as_option
 from edgekit.conversion.workers import run_worker
 from edgekit.errors import WorkerError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 Arguments = dict[str, str | int | float | bool | None]
 Options = Mapping[str, str | int | float | bool]
+Ranges = Mapping[str, tuple[float, float]]
 _ENGINE = Path(__file__).parents[1]
 
 
@@ -43,6 +45,8 @@ class Stage:
     sha256: str
     io: IoMap | None = None
     """None where names and layouts are the source model's."""
+    ranges: Ranges | None = None
+    """Of the activations, by their names in this file; None where the file says them or nobody asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +94,18 @@ class Workshop:
 
     def build(self, candidate: Candidate) -> Built:
         """Make the candidate's artifact. WorkerError (or what preparing raises) where that fails."""
-        finished, steps = self._start(candidate)
-        stage = Stage(path=finished.artifact, sha256=finished.sha256) if finished else self._original()
-        notes: list[str] = list(finished.reply["notes"]) if finished else []
+        stage, notes, steps = self._start(candidate)
+        finished: FinishedStep | None = None
         source_nodes: dict[str, str] = {}
         for link in candidate.chain:
             options = {**link.variant.options, **_int8_options(candidate.runtime, link.variant)}
-            done = self._convert(link, stage, options)
-            steps += _tool_steps(link, stage.sha256, done)
-            notes += [f"{link.converter.id}: {line}" for line in done.reply["notes"]]
-            source_nodes |= done.reply.get("source_nodes", {})
-            stage, finished = Stage(path=done.artifact, sha256=done.sha256, io=done.reply["io"]), done
+            finished = self._convert(link, stage, options)
+            reply = finished.reply
+            steps += _tool_steps(link, stage.sha256, finished)
+            notes += [f"{link.converter.id}: {line}" for line in reply["notes"]]
+            source_nodes |= reply.get("source_nodes", {})
+            ranges = stage.ranges and _renamed(stage.ranges, reply.get("source_tensors", {}))
+            stage = Stage(path=finished.artifact, sha256=finished.sha256, io=reply["io"], ranges=ranges)
         assert finished is not None  # a chain has a link
         return Built(
             folder=finished.folder,
@@ -128,24 +133,26 @@ class Workshop:
             {**options, "float_nodes": as_option(candidate.kept_float)} if candidate.kept_float else options
         )
 
-    def _original(self) -> Stage:
-        # workers run in a folder of their own
-        return Stage(path=self.model.path.resolve(), sha256=self.model.sha256)
-
-    def _start(self, candidate: Candidate) -> tuple[FinishedStep | None, list[Step]]:
-        """What the first converter gets: the prepared model, quantized where the variant reads QDQ."""
+    def _start(self, candidate: Candidate) -> tuple[Stage, list[str], list[Step]]:
+        """What the first converter gets, with notes: the prepared model, quantized where the variant wants it so."""
         if self.model.format != "onnx":
-            return None, []
+            # workers run in a folder of their own
+            return Stage(path=self.model.path.resolve(), sha256=self.model.sha256), [], []
         prepared = self._prepare()
         steps = [_own_step("prepare", "edgekit", __version__, {}, self.model.sha256, prepared)]
-        if candidate.chain[-1].variant.quantized_by != "edgekit":
-            return prepared, steps
+        variant = candidate.chain[-1].variant
+        if variant.quantized_by != "edgekit":
+            return Stage(path=prepared.artifact, sha256=prepared.sha256), list(prepared.reply["notes"]), steps
         quantized = self._quantize(prepared, self._quantizing(candidate))
         steps += [
             _own_step("quantize", run["tool"], run["version"], run["arguments"], prepared.sha256, quantized)
             for run in quantized.reply["tools"]
         ]
-        return quantized, steps
+        stage = Stage(path=quantized.artifact, sha256=quantized.sha256)
+        if variant.takes == "grid":
+            ranges = json.loads((quantized.folder / RANGES).read_text())
+            stage = Stage(path=quantized.folder / GRID, sha256=quantized.sha256, ranges=ranges)
+        return stage, list(quantized.reply["notes"]), steps
 
     def _prepare(self) -> FinishedStep:
         key: Key = {
@@ -214,6 +221,7 @@ class Workshop:
             "step": "convert",
             "parent": stage.sha256,
             "io": stage.io,
+            "ranges": stage.ranges if variant.takes == "grid" else None,
             "converter": converter.id,
             "precision": variant.precision,
             "options": dict(options),
@@ -225,6 +233,8 @@ class Workshop:
 
         def make(out: Path) -> ConversionReply:
             request = self._request(stage, out, variant.precision, options, calibrated=calibrated)
+            if variant.takes == "grid" and stage.ranges is not None:
+                request["ranges"] = dict(stage.ranges)
             return run_worker(converter, folder, request, log=self._log(converter.id, key))
 
         return self._step(key, make)
@@ -279,6 +289,11 @@ def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:
         return {}
     activations = variant.options.get("int8_activations", runtime.int8_activations)
     return {"int8_activations": activations, "int8_weight_bits": runtime.int8_weight_bits}
+
+
+def _renamed(ranges: Ranges, source_tensors: Mapping[str, str]) -> Ranges:
+    """``ranges`` in the names of a converter's file."""
+    return {name: ranges[source] for name, source in sorted(source_tensors.items()) if source in ranges}
 
 
 def _own_step(

@@ -18,7 +18,7 @@ from edgekit.quantization.placement import QUANTIZED_OPERATORS, FloatNodes
 if TYPE_CHECKING:
     from edgekit.quantization.observers import Range
 
-RENAMED = "_QuantizeLinear_Input"
+_RENAMED = "_QuantizeLinear_Input"
 """What the quantizer appends to the name of a graph output that it puts a pair in front of."""
 
 
@@ -94,4 +94,9 @@ def quantized_tensors(model: onnx.ModelProto, in_float: FloatNodes, scheme: Sche
     """The activations that get a pair, in the order of the graph: a trial tells, with any ranges."""
     inputs = {value.name: (-1.0, 1.0) for value in model.graph.input}
     nodes = insert(model, inputs, in_float, scheme).graph.node
-    return [node.input[0].removesuffix(RENAMED) for node in nodes if node.op_type == "QuantizeLinear"]
+    return [quantized_name(node) for node in nodes if node.op_type == "QuantizeLinear"]
+
+
+def quantized_name(node: onnx.NodeProto) -> str:
+    """The name in the float model of what this QuantizeLinear takes."""
+    return str(node.input[0]).removesuffix(_RENAMED)

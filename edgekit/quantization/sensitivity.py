@@ -19,7 +19,7 @@ from edgekit.models.constants import known_shapes
 from edgekit.models.macs import UnknownShapeError, node_macs
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.guards import guard, least
-from edgekit.quantization.insertion import RENAMED
+from edgekit.quantization.insertion import quantized_name
 from edgekit.quantization.placement import ACTIVATIONS, WEIGHTED, FloatNodes, float_nodes
 from edgekit.quantization.table import InFloat, LayerSensitivity, Sensitivity
 
@@ -113,7 +113,7 @@ def _pairs(quantized: onnx.GraphProto) -> dict[str, _Pair]:
     """By the source's tensor."""
     constants = {tensor.name: tensor for tensor in quantized.initializer}
     return {
-        node.input[0].removesuffix(RENAMED): _Pair(constants[node.input[1]], constants[node.input[2]])
+        quantized_name(node): _Pair(constants[node.input[1]], constants[node.input[2]])
         for node in quantized.node
         if node.op_type == "QuantizeLinear"
     }

@@ -17,9 +17,13 @@ from edgekit.quantization.insertion import Scheme
 from edgekit.quantization.placement import float_nodes
 from edgekit.quantization.progress import Told
 from edgekit.quantization.quantize import quantize
+from edgekit.quantization.travel import activation_ranges, grid_model
 
 if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap
+
+FILES = ("qdq.onnx", "grid.onnx", "ranges.json")
+"""The graph, and for converters that cannot read it: the float model with its weights, ranges of its activations."""
 
 # before opset 13 a per-channel DequantizeLinear cannot be written; the tool would write one all the same
 OLDEST_OPSET = 13
@@ -35,12 +39,14 @@ def convert(request: ConversionRequest) -> ConversionReply:
     in_float = float_nodes(model.graph, kept_in_float(options))
     told = Told.to(request.get("progress"))
     made = quantize(model, samples, in_float, scheme, EFFORTS[effort], threads=request["threads"], told=told)
-    artifact = Path(request["out_dir"]) / "qdq.onnx"
+    artifact, grid, ranges = (Path(request["out_dir"]) / name for name in FILES)
     artifact.write_bytes(made.model.SerializeToString(deterministic=True))
+    grid.write_bytes(grid_model(model, made.model).SerializeToString(deterministic=True))
+    ranges.write_text(json.dumps(activation_ranges(model, made.model), indent=1))
     quantized = sum(node.op_type == "QuantizeLinear" for node in made.model.graph.node)
     return {
         "artifact": artifact.name,
-        "files": [artifact.name],
+        "files": list(FILES),
         "io": {
             "inputs": [same(value) for value in inputs(model.graph)],
             "outputs": [same(value) for value in model.graph.output],

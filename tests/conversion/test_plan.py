@@ -159,3 +159,13 @@ def test_every_bundled_target_has_candidates_or_reasons(target: str, cnn: Model)
     assert all(item.chain or item.reason for item in found)
     precisions = [PRECISIONS.index(item.precision) for item in found if item.precision]
     assert precisions[0] == 0
+
+
+def test_edgekit_quantizes_onnx_models_and_the_tool_tflite_files(cnn: Model) -> None:
+    data = Path(__file__).parents[1] / "converters" / "data" / "tiny_cnn.tflite"
+    by_onnx = reasons(planned("raspberry-pi-4", wish(cnn)))
+    by_tflite = reasons(planned("raspberry-pi-4", wish(load_model(data))))
+    assert by_onnx["litert int8"] is None
+    assert "go before the tool's own" in (by_onnx["litert int8 aeq"] or "")
+    assert "litert quantizes a tflite source by itself" in (by_tflite["litert int8"] or "")
+    assert by_tflite["litert int8 aeq"] is None
