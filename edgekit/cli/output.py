@@ -124,7 +124,8 @@ def _plain_lines(title: str) -> Advance:
     said: set[str] = set()
 
     def advance(done: float, total: float, doing: str) -> None:
-        if doing not in said:
+        # a log need not hear how far each step is
+        if doing not in said and done == int(done):
             said.add(doing)
             sys.stderr.write(f"{title}: {doing}\n")
 

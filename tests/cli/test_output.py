@@ -31,3 +31,10 @@ def test_a_terminal_gets_a_bar_that_fits_and_goes_away(monkeypatch: pytest.Monke
     assert "convert: a step" in bar + after
     assert 7 * "that is too long " not in bar + after
     assert after.endswith(("\x1b[2K", "\x1b[?25h"))  # the line is cleared, the cursor is back
+
+
+def test_a_log_hears_of_steps_and_not_of_how_far_each_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with output.progress("edgekit convert") as advance:
+        for done in (0, 0.25, 0.5, 1):
+            advance(done, 2, f"step {done}")
+    assert capsys.readouterr().err.splitlines() == ["edgekit convert: step 0", "edgekit convert: step 1"]
