@@ -185,3 +185,36 @@ def write_samples(arrays: Sequence[dict[str, np.ndarray]], folder: Path) -> Path
     for number, sample in enumerate(arrays):
         write_arrays(folder / f"{number:05}.npz", sample)
     return folder
+
+
+def lopsided_layer(g: Graph, x: str, width: int) -> str:
+    """Two layers on ``x`` [1,width,h,w], of which ``lopsided`` has weights that no int8 holds.
+
+    Channel 0 of its input is constant, and its weights there are thousands of times the others: nothing is left of
+    these on the grid that the largest of a row gives. Fitting cannot help, and inputs and outputs are harmless.
+    """
+    first, bias = g.rng.standard_normal((width, width, 3, 3)) / (3 * width**0.5), np.full(width, 0.1)
+    first[0], bias[0] = 0, 10
+    weights = [g.constant("wl0", first.astype(np.float32)), g.constant("bl0", bias.astype(np.float32))]
+    # cut to the largest value, which every grid that ends there has
+    top = [g.constant("low", np.float32(0)), g.constant("high", np.float32(8))]
+    x = g.node("Clip", [g.node("Conv", [x, *weights], "before", pads=[1] * 4), *top], "clip")
+    rows, shift = g.rng.standard_normal((width, width, 1, 1)) / width**0.5, np.full(width, -8000.0)
+    rows[:, 0] = 1000
+    weights = [g.constant("wl1", rows.astype(np.float32)), g.constant("bl1", shift.astype(np.float32))]
+    return g.node("Relu", [g.node("Conv", [x, *weights], "lopsided")], "behind")
+
+
+def lopsided_cnn(*, size: int = 16, width: int = 24) -> onnx.ModelProto:
+    """Six layers, one of them lopsided: x [1,3,size,size] -> y [1,10]."""
+    g = Graph(3)
+    x = g.node(
+        "Relu", [g.node("Conv", ["x", g.weight("w0", (width, 3, 3, 3), 0.3)], "stem", pads=[1] * 4)], "relu0"
+    )
+    x = lopsided_layer(g, x, width)
+    for layer in (2, 3):
+        weight = g.weight(f"w{layer}", (width, width, 3, 3), (2 / (9 * width)) ** 0.5)
+        x = g.node("Relu", [g.node("Conv", [x, weight], f"conv{layer}", pads=[1] * 4)], f"relu{layer}")
+    x = g.node("Flatten", [g.node("GlobalAveragePool", [x], "pool")], "flatten")
+    renamed(g, g.node("Gemm", [x, g.weight("w4", (width, 10), 1.0)], "fc"), "y")
+    return g.model([floats("x", 1, 3, size, size)], [floats("y", 1, 10)])

@@ -49,7 +49,11 @@ ROOMS = (
     "doctor",
     "cli",
 )
-WORKERS = [ENGINE / "quantization" / "worker.py", *sorted(CONVERTERS.glob("*/worker.py"))]
+QUANTIZATION = ("worker.py", "sensitivity_worker.py")
+WORKERS = [
+    *(ENGINE / "quantization" / name for name in QUANTIZATION),
+    *sorted(CONVERTERS.glob("*/worker.py")),
+]
 PROTOCOL = "edgekit.conversion.protocol"
 """What workers, wherever they live, name under TYPE_CHECKING."""
 
@@ -165,7 +169,7 @@ def test_no_room_imports_definitions() -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize("path", WORKERS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", WORKERS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_worker_needs_nothing_of_the_engine_at_run_time(path: Path) -> None:
     """A converter's environment does not hold edgekit; quantization's worker runs in the engine's own."""
     room = "edgekit.quantization." if ENGINE in path.parents else "\0"

@@ -158,4 +158,6 @@ class Manifest(Strict):
     """Verified candidates that lost to this one, with their figures, for the report."""
     notes: tuple[str, ...] = ()
     licence: str | None = None
+    sensitivity: str | None = None
+    """The file with what each layer loses alone in int8 (``edgekit why``), where that was found out."""
     sbom: str = "sbom.cdx.json"

@@ -114,10 +114,16 @@ def _print_plan(plans: dict[str, tuple[Candidate, ...]], *, json: bool) -> None:
         return
     for target, candidates in plans.items():
         rows = [
-            [item.way, item.precision or "any", item.variant, item.reason or "to be built"]
+            [item.way, item.precision or "any", item.variant, item.reason or _to_be_built(item)]
             for item in candidates
         ]
         print_table(["converters", "precision", "variant", "plan"], rows, title=f"Plan for {target}")
+
+
+def _to_be_built(candidate: Candidate) -> str:
+    if not candidate.rescues:
+        return "to be built"
+    return f"to be built; at most {candidate.rescues} more with layers in float, should it lose too much"
 
 
 def _plan_facts(candidate: Candidate) -> dict[str, object]:
@@ -128,6 +134,7 @@ def _plan_facts(candidate: Candidate) -> dict[str, object]:
         "precision": candidate.precision,
         "variant": candidate.variant,
         "reason": candidate.reason,
+        "most_rescues": candidate.rescues,
     }
 
 

@@ -21,6 +21,7 @@ from edgekit.cli.profile import profile
 from edgekit.cli.report import report
 from edgekit.cli.tune import tune
 from edgekit.cli.verify import verify
+from edgekit.cli.why import why
 from edgekit.errors import EdgekitError
 from edgekit.telemetry import switch_off
 
@@ -111,6 +112,7 @@ app.command("verify")(verify)
 app.command("profile")(profile)
 app.command("compare")(compare)
 app.command("report")(report)
+app.command("why")(why)
 app.command("doctor")(doctor)
 app.add_typer(targets.app, name="targets")
 app.add_typer(profiles.app, name="profiles")

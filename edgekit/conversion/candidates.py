@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
 from edgekit.vocabulary import ArtifactFormat, Precision
 
+MIXED = "mixed"
+"""Said of an int8 candidate with layers in float."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
@@ -30,6 +33,10 @@ class Candidate:
     """Empty only where nothing can be built for the runtime yet."""
     reason: str | None = None
     """Why it is not built; None: it is."""
+    rescues: int = 0
+    """Further candidates that may be made of it where it loses too much, at most."""
+    kept_float: tuple[str, ...] = ()
+    """Source nodes that stay in float to rescue it."""
 
     @property
     def converter(self) -> str:
@@ -38,7 +45,8 @@ class Candidate:
 
     @property
     def variant(self) -> str:
-        return self.chain[-1].variant.name if self.chain else ""
+        name = self.chain[-1].variant.name if self.chain else ""
+        return f"{name} {MIXED}".strip() if self.kept_float else name
 
     @property
     def precision(self) -> Precision | None:
@@ -53,6 +61,10 @@ class Candidate:
     def label(self) -> str:
         """What tells it from its neighbours: ``openvino int8 nncf``."""
         return " ".join(part for part in (self.converter, self.precision or "", self.variant) if part)
+
+    def keeping(self, names: tuple[str, ...]) -> Candidate:
+        """The same with the nodes ``names`` in float."""
+        return replace(self, kept_float=names)
 
     def without(self, reason: str) -> Candidate:
         """The same, given up for ``reason``."""

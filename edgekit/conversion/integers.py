@@ -29,8 +29,8 @@ Not for CPUs with VNNI: it turns them there, too, for nothing. No effect on Arm.
 """
 _QUANTIZE = {"QuantizeLinear", "DequantizeLinear"}
 _MOVES = {
-    "Clip", "Concat", "Flatten", "GlobalAveragePool", "Identity", "MaxPool", "Pad", "QLinearConcat", "Relu", "Reshape",
-    "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
+    "Clip", "Concat", "Flatten", "GlobalAveragePool", "Identity", "Max", "MaxPool", "Pad", "QLinearConcat", "Relu",
+    "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
 }  # fmt: skip
 """Pass values on; GlobalAveragePool adds them up in integers."""
 _TFLITE_MOVES = {
@@ -167,7 +167,8 @@ def _in_integers(node: onnx.NodeProto, made: Mapping[str, str], used: Mapping[st
     narrow = node.op_type != "Conv" or bool(
         used.get(node.output[0], set()) & {"QuantizeLinear", "Relu", "Clip"}
     )
-    return narrow and made.get(node.input[0]) == "DequantizeLinear"
+    # weights of a layer that was kept in float do not come out of a DequantizeLinear
+    return narrow and all(made.get(name) == "DequantizeLinear" for name in node.input[:2])
 
 
 def _tflite_rounding(path: Path) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
 from edgekit.conversion.candidates import Candidate, Link
 from edgekit.conversion.environments import environment_state
+from edgekit.conversion.rescue import can_be_rescued, most_evaluations
 from edgekit.models import graph_facts
 from edgekit.models.refused import WHOLE_MODEL, refusals
 from edgekit.vocabulary import SAME_FILES, ArtifactFormat, Precision, Task
@@ -113,7 +114,11 @@ def _judged(candidate: Candidate, wish: Wish, catalog: Catalog, refused: str | N
         or next(filter(None, (_converter_problem(catalog, converter) for converter in converters)), None)
         or refused
     )
-    return candidate.without(reason) if reason else candidate
+    if reason:
+        return candidate.without(reason)
+    return (
+        replace(candidate, rescues=most_evaluations(wish.model)) if can_be_rescued(candidate) else candidate
+    )
 
 
 def _precision_problem(variant: Variant, runtime: TargetRuntime, wish: Wish) -> str | None:

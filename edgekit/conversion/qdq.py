@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest
     from edgekit.conversion.workers import Told
 
-_WORKER = Worker(
-    name="quantization",
-    python=Path(sys.executable),
-    file=Path(__file__).parents[1] / "quantization" / "worker.py",
-    limits=WorkerLimits(timeout_s=7200, memory_bytes=6 * 2**30),
+_LIMITS = WorkerLimits(timeout_s=7200, memory_bytes=6 * 2**30)
+_ROOM = Path(__file__).parents[1] / "quantization"
+_PYTHON = Path(sys.executable)
+_WORKER = Worker(name="quantization", python=_PYTHON, file=_ROOM / "worker.py", limits=_LIMITS)
+_SENSITIVITY = Worker(
+    name="sensitivity", python=_PYTHON, file=_ROOM / "sensitivity_worker.py", limits=_LIMITS
 )
 
 
@@ -29,7 +30,14 @@ def quantize(request: ConversionRequest, *, log: Path, told: Told | None = None)
     Writes into ``out_dir`` ``qdq.onnx`` and, for converters that cannot read it, ``grid.onnx`` and ``ranges.json``
     (:mod:`edgekit.quantization.travel`): int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
     bits, activations in ``options["int8_activations"]`` (uint8, int8, symmetric), int32 biases, with ``options["effort"]``
-    and what goes before it (:func:`edgekit.quantization.effort.bounds_of`). ``told``: as of
-    :func:`edgekit.conversion.workers.launch`. Raises WorkerError.
+    and what goes before it (:func:`edgekit.quantization.effort.bounds_of`); the nodes of ``options["float_nodes"]`` (a
+    JSON list) stay in float. ``told``: as of :func:`edgekit.conversion.workers.launch`. Raises WorkerError.
     """
     return launch(_WORKER, request, log=log, told=told)
+
+
+def sense(request: ConversionRequest, *, log: Path, told: Told | None = None) -> ConversionReply:
+    """Write ``sensitivity.json`` into ``out_dir``: what each layer of ``source`` loses alone in the ranges of
+    ``options["qdq"]``, which :func:`quantize` made of it. Raises WorkerError.
+    """
+    return launch(_SENSITIVITY, request, log=log, told=told)

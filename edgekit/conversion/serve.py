@@ -16,6 +16,7 @@ from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
 from edgekit.conversion.integers import Int8Artifact, int8_note
 from edgekit.conversion.order import Intake, Order
 from edgekit.conversion.places import place_bundle, writing
+from edgekit.conversion.rescue import Rescue, can_be_rescued, evaluations, fewest, in_order, is_own_int8
 from edgekit.conversion.results import Conversion, KeptBundle
 from edgekit.conversion.targets import runs_here, target_notes
 from edgekit.conversion.trial import Tried, Yardstick, make_yardstick, time_in_turn, try_candidate
@@ -23,7 +24,7 @@ from edgekit.conversion.workshop import Workshop
 from edgekit.data import CalibrationSet, write_calibration
 from edgekit.devices import LocalDevice
 from edgekit.digest import digests
-from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError
+from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError, WorkerError
 from edgekit.paths import cache_dir
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Server:
     said: list[str] = field(default_factory=list)
     """What ``convert`` says of the targets, beside what the bundles keep."""
     _tried: dict[Path, Tried] = field(default_factory=dict)
+    _rescues: dict[Path, Rescue] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -131,6 +133,9 @@ class Server:
         entrants: list[Entrant] = []
         for candidate in open_ones(candidates):
             result = self._try(candidate)
+            if isinstance(result, Dropped) and can_be_rescued(candidate) and _is_too_far(result):
+                result, rescued = self._rescue(candidate, result)
+                entrants += rescued
             if isinstance(result, Entrant):
                 entrants.append(result)
             else:
@@ -158,9 +163,9 @@ class Server:
             notes=(*self.intake.notes, *self.said),
         )
 
-    def _try(self, candidate: Candidate) -> Entrant | Dropped:
+    def _try(self, candidate: Candidate, what: str = "") -> Entrant | Dropped:
         """Build the candidate and compare it with the source; why it is dropped where it does not hold."""
-        name = f"{candidate.target.id}: {candidate.label}"
+        name = f"{candidate.target.id}: {candidate.label}{what}"
         folder = self.work / f"{candidate.target.id}-{self.progress.done}"
         try:
             self.progress.step(f"{name}: building")
@@ -184,6 +189,36 @@ class Server:
             accuracy=verdict.accuracy,
             size_bytes=sum(file.size_bytes for file in digests(folder / ARTIFACT)),
         )
+
+    def _rescue(self, candidate: Candidate, lost: Dropped) -> tuple[Dropped, list[Entrant]]:
+        """The candidate with the fewest layers in float that make it hold; ``lost`` says what came of it."""
+        self.progress.total += 1
+        self.progress.step(f"{candidate.target.id}: {candidate.label}: error by layer")
+        try:
+            table = self.workshop.sensitivity(candidate)
+        except WorkerError as error:
+            return _more(lost, f"no layer could be found to keep in float: {error}"), []
+        ordered = in_order(table)
+        most, number = evaluations(len(ordered)), 0
+
+        def attempt(length: int) -> Entrant | None:
+            nonlocal number
+            number += 1
+            self.progress.total += 2
+            mixed = candidate.keeping(tuple(layer.node for layer in ordered[:length]))
+            result = self._try(
+                mixed, f", {length} of {len(table.layers)} layers in float ({number} of {most})"
+            )
+            return result if isinstance(result, Entrant) else None
+
+        found, made = fewest(len(ordered), attempt)
+        if found is None:
+            share = sum(map(table.share, ordered))
+            return _more(lost, f"not mended by {len(ordered)} layers in float ({share:.0%} of the MACs)"), []
+        kept = tuple(layer for layer in ordered if layer.node in found.candidate.kept_float)
+        rescue = Rescue(lost=lost.reason, kept=kept, macs_share=sum(map(table.share, kept)), evaluations=made)
+        self._rescues[found.folder] = rescue
+        return _more(lost, f"mended with {len(kept)} of {len(table.layers)} layers in float"), [found]
 
     def _timed(
         self, target: Target, entrants: Sequence[Entrant]
@@ -209,16 +244,33 @@ class Server:
                 "candidates": beaten,
             }
         )
+        rescue = self._rescues.get(kept.folder)
+        reason = f"{choice.reason}; {rescue.note}" if rescue else choice.reason
+        table, missing = self._sensitivity(kept)
         integers = self._integers(kept.candidate, kept.folder, manifest)
         notes = (
             *manifest.notes,
-            f"kept: {choice.reason}",
+            f"kept: {reason}",
+            *missing,
             *target_notes(target, self.host),
             *filter(None, [integers]),
         )
-        manifest = manifest.model_copy(update={"notes": notes})
-        bundle = self._write(kept, manifest, choice.reason)
+        manifest = manifest.model_copy(update={"notes": notes, "sensitivity": table})
+        bundle = self._write(kept, manifest, reason)
         return Outcome(target=target.id, kept=bundle, dropped=tuple(lost), beaten=beaten)
+
+    def _sensitivity(self, kept: Entrant) -> tuple[str | None, list[str]]:
+        """Write what each layer loses into the bundle: the file's name, or a note on why there is none."""
+        rescued = kept.folder in self._rescues
+        if not is_own_int8(kept.candidate) or not (rescued or self.order.effort != "fast"):
+            return None, []
+        self.progress.total += 1
+        self.progress.step(f"{kept.candidate.target.id}: error by layer")
+        try:
+            table = self.workshop.sensitivity(kept.candidate)
+        except WorkerError as error:
+            return None, [f"error by layer is not known: {error}"]
+        return table.write(kept.folder).name, []
 
     def _write(self, kept: Entrant, manifest: Manifest, reason: str) -> KeptBundle:
         staged = self.staging / manifest.name
@@ -275,6 +327,16 @@ def _calibration(intake: Intake, candidates: Sequence[Candidate], work: Path) ->
     if intake.calibration is None or not needed:
         return None
     return write_calibration(intake.calibration, intake.contract, work / "calibration")
+
+
+def _is_too_far(lost: Dropped) -> bool:
+    """Whether the candidate ran and answered, only not near enough."""
+    answered = lost.fidelity is not None and lost.fidelity.sqnr_db > -100
+    return answered and "nothing was quantized" not in lost.reason
+
+
+def _more(lost: Dropped, reason: str) -> Dropped:
+    return lost.model_copy(update={"reason": f"{lost.reason}; {reason}"})
 
 
 def _dropped(candidate: Candidate, reason: str, tried: Tried | None = None) -> Dropped:

@@ -13,9 +13,11 @@ from edgekit import __version__
 from edgekit.bundles.manifest import Step
 from edgekit.conversion.cache import FinishedStep, Key, StepCache, digest
 from edgekit.conversion.keys import code_sha256, package_versions, tool_versions
-from edgekit.conversion.qdq import GRID, RANGES, quantize
+from edgekit.conversion.qdq import GRID, RANGES, quantize, sense
+from edgekit.conversion.rescue import as_option
 from edgekit.conversion.workers import run_worker
 from edgekit.errors import WorkerError
+from edgekit.quantization.table import read_sensitivity
 from edgekit.vocabulary import INT8_ARITHMETIC
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from edgekit.data import CalibrationSet
     from edgekit.models import Model
     from edgekit.quantization.effort import Effort
+    from edgekit.quantization.table import Sensitivity
     from edgekit.vocabulary import Task
 
 Arguments = dict[str, str | int | float | bool | None]
@@ -118,6 +121,23 @@ class Workshop:
             source_nodes=source_nodes,
         )
 
+    def sensitivity(self, candidate: Candidate) -> Sensitivity:
+        """What each layer loses alone, with the ranges of the candidate's plain int8. WorkerError where that fails."""
+        prepared, options = self._prepare(), self._quantizing(candidate.keeping(()))
+        quantized = self._quantize(prepared, options)
+        done = self._sense(prepared, quantized, options)
+        table, problems = read_sensitivity(done.artifact)
+        if table is None:
+            raise WorkerError("; ".join(problems))
+        return table.rescued(candidate.kept_float)
+
+    def _quantizing(self, candidate: Candidate) -> Options:
+        """What the quantization of ``candidate`` depends on beside model and data."""
+        options = {**_int8_options(candidate.runtime, candidate.chain[-1].variant), "effort": self.effort}
+        return (
+            {**options, "float_nodes": as_option(candidate.kept_float)} if candidate.kept_float else options
+        )
+
     def _start(self, candidate: Candidate, quantization: Options) -> tuple[Stage, list[str], list[Step]]:
         """What the first converter gets, with notes: the prepared model, quantized where the variant wants it so."""
         if self.model.format != "onnx":
@@ -128,8 +148,7 @@ class Workshop:
         variant = candidate.chain[-1].variant
         if variant.quantized_by != "edgekit":
             return Stage(path=prepared.artifact, sha256=prepared.sha256), list(prepared.reply["notes"]), steps
-        options = _int8_options(candidate.runtime, variant)
-        quantized = self._quantize(prepared, {**options, "effort": self.effort, **quantization})
+        quantized = self._quantize(prepared, {**self._quantizing(candidate), **quantization})
         steps += [
             _own_step("quantize", run["tool"], run["version"], run["arguments"], prepared.sha256, quantized)
             for run in quantized.reply["tools"]
@@ -177,6 +196,25 @@ class Workshop:
         def make(out: Path) -> ConversionReply:
             request = self._request(stage, out, "int8", options, calibrated=True)
             return quantize(request, log=self._log("quantization", key), told=self.told)
+
+        return self._step(key, make)
+
+    def _sense(self, prepared: FinishedStep, quantized: FinishedStep, options: Options) -> FinishedStep:
+        assert self.calibration is not None  # what is quantized had it
+        key: Key = {
+            "step": "sensitivity",
+            "parent": [prepared.sha256, quantized.sha256],
+            "options": dict(options),
+            "calibration": self.calibration.sha256,
+            "code": [code_sha256(_ENGINE / room) for room in ("models", "quantization")],
+            "tools": package_versions(("onnx", "onnxruntime", "numpy")),
+        }
+        stage = Stage(path=prepared.artifact, sha256=prepared.sha256)
+
+        def make(out: Path) -> ConversionReply:
+            more = {**options, "qdq": str(quantized.artifact)}
+            request = self._request(stage, out, "int8", more, calibrated=True)
+            return sense(request, log=self._log("sensitivity", key), told=self.told)
 
         return self._step(key, make)
 

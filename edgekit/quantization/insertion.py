@@ -12,6 +12,7 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from edgekit.quantization.guards import guard_float
 from edgekit.quantization.placement import QUANTIZED_OPERATORS, FloatNodes
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def insert(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     written: onnx.ModelProto = quantizer.model.model
+    guard_float(written.graph, in_float.kept)
     return written
 
 

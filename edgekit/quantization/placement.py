@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,14 +52,19 @@ class FloatNodes:
 
     MatMul, where there are no convolutions: a transformer's sums (cosine .98 instead of .92).
     """
+    kept: tuple[str, ...] = ()
+    """What the caller wants in float: layers that lose too much in int8."""
 
     @property
     def all(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.tail + self.attention + self.shifts))
+        return tuple(dict.fromkeys(self.tail + self.attention + self.shifts + self.kept))
 
 
-def float_nodes(graph: onnx.GraphProto) -> FloatNodes:
-    """Choose by structure; ``graph`` is sorted topologically and its nodes have names."""
+def float_nodes(graph: onnx.GraphProto, keep: Collection[str] = ()) -> FloatNodes:
+    """Choose by structure; ``graph`` is sorted topologically and its nodes have names.
+
+    keep: nodes that stay in float whatever the structure says.
+    """
     producers = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name for tensor in graph.initializer}
     needed = _with_ancestors((node for node in graph.node if node.op_type in WEIGHTED), producers)
@@ -71,6 +76,7 @@ def float_nodes(graph: onnx.GraphProto) -> FloatNodes:
         attention=tuple(n.name for n in quantizable if n.name not in weighted and n.output[0] not in maps),
         shifts=tuple(n.name for n in quantizable if n.op_type == "Add" and constants & set(n.input)),
         wide_outputs=() if any(n.op_type in CONVOLUTIONS for n in quantizable) else ("MatMul",),
+        kept=tuple(node.name for node in quantizable if node.name in keep),
     )
 
 

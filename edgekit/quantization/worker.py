@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
     options = request["options"]
     scheme, effort = Scheme.of(options), effort_of(options)
     samples = CalibrationFiles(Path(request["calibration"] or ""))
-    in_float = float_nodes(model.graph)
+    in_float = float_nodes(model.graph, kept_in_float(options))
     told = Told.to(request.get("progress"))
     bounds = bounds_of(options)
     made = quantize(model, samples, in_float, scheme, bounds, threads=request["threads"], told=told)
@@ -63,6 +64,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
                     "weight_bits": scheme.weight_bits,
                     "samples": len(samples),
                     "nodes_in_float": len(in_float.all),
+                    "kept_in_float": json.dumps(in_float.kept),
                 },
             },
             {"tool": "onnxruntime.quantization", "version": ort.__version__, "arguments": {}},
@@ -73,6 +75,11 @@ def convert(request: ConversionRequest) -> ConversionReply:
             *made.notes,
         ],
     }
+
+
+def kept_in_float(options: Mapping[str, str | int | float | bool]) -> tuple[str, ...]:
+    """Nodes that the caller wants in float: ``options["float_nodes"]``, a JSON list of names."""
+    return tuple(json.loads(str(options.get("float_nodes", "[]"))))
 
 
 def check_opset(model: onnx.ModelProto) -> None:

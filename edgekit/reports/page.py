@@ -16,6 +16,7 @@ from edgekit import __version__
 from edgekit.errors import DataError
 from edgekit.profiling.record import Measurement
 from edgekit.reports import plots
+from edgekit.reports.layers import Why
 from edgekit.reports.sources import Evidence
 
 PLOT_OPTIONS = {"displayModeBar": False, "responsive": True}
@@ -34,7 +35,15 @@ def write_report(evidence: Evidence, out: Path, *, title: str | None = None) -> 
     """Write ``out`` whole or not at all; raises DataError where there is nothing to show or no place for it."""
     if not evidence.manifests and not evidence.measurements and not evidence.searches:
         raise DataError("nothing to report: give bundles (*.edgekit), measurements or searches (*.json)")
-    page = render(evidence, title=title or _title(evidence))
+    return _write(render(evidence, title=title or _title(evidence)), out)
+
+
+def write_why(why: Why, out: Path) -> Path:
+    """One page about a bundle's layers, whole or not at all; DataError where there is no place for it."""
+    return _write(render_why(why), out)
+
+
+def _write(page: str, out: Path) -> Path:
     staging = out.with_name(f".{out.name}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -45,8 +54,7 @@ def write_report(evidence: Evidence, out: Path, *, title: str | None = None) -> 
     return out
 
 
-def render(evidence: Evidence, *, title: str) -> str:
-    """The page's HTML."""
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("edgekit.reports", "templates"),
         autoescape=True,
@@ -55,15 +63,39 @@ def render(evidence: Evidence, *, title: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(bytes=_bytes, ms=_ms, percent=_percent)
-    return environment.get_template("report.html.j2").render(
-        title=title,
+    environment.globals.update(
         version=__version__,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        manifests=evidence.manifests,
-        measurements=evidence.measurements,
-        candidate_sections=[*_candidate_sections(evidence), *_search_sections(evidence)],
-        run_sections=_run_sections(evidence.measurements),
         plotly_js=plotly.offline.get_plotlyjs(),
+    )
+    return environment
+
+
+def render_why(why: Why) -> str:
+    """The page's HTML."""
+    return (
+        _environment()
+        .get_template("why.html.j2")
+        .render(
+            title=f"Why {why.model} for {why.target} is as it is",
+            why=why,
+            plot=_html(plots.layers(why)) if why.rows else "",
+        )
+    )
+
+
+def render(evidence: Evidence, *, title: str) -> str:
+    """The page's HTML."""
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            manifests=evidence.manifests,
+            measurements=evidence.measurements,
+            candidate_sections=[*_candidate_sections(evidence), *_search_sections(evidence)],
+            run_sections=_run_sections(evidence.measurements),
+        )
     )
 
 

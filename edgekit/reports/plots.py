@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from edgekit.bundles.manifest import Accuracy, Fidelity, Manifest, Timing
 from edgekit.profiling.record import LatencyRecord, Measurement
+from edgekit.reports.layers import Why
 from edgekit.tuning.record import TuneRecord
 
 # a palette that stays apart for the common colour-vision deficiencies (Okabe & Ito 2008)
@@ -116,6 +118,41 @@ def time_by_operator_type(run: Measurement) -> go.Figure:
         )
     )  # fmt: skip
     return _styled(figure, height=320, legend=False)
+
+
+def layers(why: Why) -> go.Figure:
+    """Error of each layer alone above, its part of arithmetic and time below, in running order."""
+    names = _distinct([_shortened(row.node, 28) for row in why.rows])
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.55, 0.45])
+    looks = (("int8", PALETTE[0], "circle"), ("kept in float", PALETTE[1], "diamond"))
+    for name, color, symbol in looks:
+        chosen = [
+            (label, row)
+            for label, row in zip(names, why.rows, strict=True)
+            if row.sqnr_db is not None and (row.precision == "float") == (name != "int8")
+        ]
+        if chosen:
+            figure.add_scatter(
+                x=[label for label, _ in chosen], y=[row.sqnr_db for _, row in chosen], mode="markers",
+                name=name, marker={"color": color, "size": 9, "symbol": symbol}, row=1, col=1,
+                customdata=[row.reason for _, row in chosen],
+                hovertemplate="%{x}: %{y:.1f} dB %{customdata}<extra></extra>",
+            )  # fmt: skip
+    shares = (
+        ("MACs", "#9aa5b1", [row.macs_share for row in why.rows]),
+        ("time", PALETTE[2], [row.time_share for row in why.rows]),
+    )
+    for name, color, values in shares:
+        if any(value is not None for value in values):
+            figure.add_bar(
+                x=names, y=[100 * (value or 0.0) for value in values], name=name, marker_color=color,
+                hovertemplate=f"%{{x}}: %{{y:.1f}} % of the {name}<extra></extra>", row=2, col=1,
+            )  # fmt: skip
+    figure.update_yaxes(title="alone in int8, dB", row=1, col=1)
+    figure.update_yaxes(title="share, %", rangemode="tozero", row=2, col=1)
+    figure.update_xaxes(tickangle=-60, tickfont={"size": 10}, categoryorder="array", categoryarray=names)
+    figure.update_layout(barmode="group", bargap=0.2)
+    return _styled(figure, height=560, legend=True)
 
 
 def candidates_plane(points: Sequence[Point], quality: str) -> go.Figure:

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime as ort
 
 from edgekit.contracts import load_contract
-from tests.graphs import Graph, floats, renamed
+from tests.graphs import Graph, floats, lopsided_layer, renamed
 
 SIZE = 64
 LABELS = ("across", "down", "falling", "rising")
@@ -57,17 +57,20 @@ def write_images(folder: Path, count: int, *, seed: int, labelled: bool) -> Path
     return folder
 
 
-def write_classifier(folder: Path, *, width: int = 32) -> Path:
-    """``stripes.onnx`` with contract and labels: random convolutions, the last layer fitted to images."""
+def write_classifier(folder: Path, *, width: int = 32, lopsided: bool = False) -> Path:
+    """``stripes.onnx`` with contract and labels: random convolutions, the last layer fitted to images.
+
+    lopsided: one layer more, whose weights no int8 holds (:func:`tests.graphs.lopsided_layer`).
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "contract.toml").write_text(CONTRACT)
     (folder / "labels.txt").write_text("\n".join(LABELS) + "\n")
     path = folder / "stripes.onnx"
-    onnx.save(_model(*_fitted(folder / "contract.toml", width)), path)
+    onnx.save(_model(*_fitted(folder / "contract.toml", width, lopsided), lopsided), path)
     return path
 
 
-def _model(head: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> onnx.ModelProto:
+def _model(head: npt.NDArray[np.float32], bias: npt.NDArray[np.float32], lopsided: bool) -> onnx.ModelProto:
     width, classes = head.shape
     g = Graph(7)
     x, channels = "x", 3
@@ -76,14 +79,18 @@ def _model(head: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> onnx
         x = g.node("Conv", [x, weight, g.weight(f"b{layer}", (width,), 0.1)], f"conv{layer}", pads=[1] * 4)
         x = g.node("Relu", [x], f"relu{layer}")
         channels = width
+        if lopsided and layer == 0:
+            x = lopsided_layer(g, x, width)
     x = g.node("Flatten", [g.node("GlobalAveragePool", [x], "pool")], "flatten")
     renamed(g, g.node("Gemm", [x, g.constant("head", head), g.constant("bias", bias)], "classes"), "y")
     return g.model([floats("x", 1, 3, SIZE, SIZE)], [floats("y", 1, classes)])
 
 
-def _fitted(contract_path: Path, width: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _fitted(
+    contract_path: Path, width: int, lopsided: bool
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Least squares from pooled features to one-hot classes, on 240 images."""
-    features = _model(np.eye(width, dtype=np.float32), np.zeros(width, np.float32))
+    features = _model(np.eye(width, dtype=np.float32), np.zeros(width, np.float32), lopsided)
     session = ort.InferenceSession(features.SerializeToString(), providers=["CPUExecutionProvider"])
     contract = load_contract(contract_path)
     rng = np.random.default_rng(1)
@@ -92,5 +99,7 @@ def _fitted(contract_path: Path, width: int) -> tuple[npt.NDArray[np.float32], n
         tensors = contract.encode(stripes(index % 4, rng)).tensors
         rows.append(np.append(session.run(None, tensors)[0][0], 1.0))
         wanted.append(np.eye(4)[index % 4] * 10)
-    solution = np.linalg.lstsq(np.array(rows), np.array(wanted), rcond=None)[0].astype(np.float32)
+    # large weights that cancel each other would be a second layer that int8 does not hold
+    smallest = 1e-3 if lopsided else None
+    solution = np.linalg.lstsq(np.array(rows), np.array(wanted), rcond=smallest)[0].astype(np.float32)
     return solution[:width], solution[width]

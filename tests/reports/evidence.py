@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+from edgekit.bundles import Bundle
 from edgekit.bundles.manifest import Manifest
 from edgekit.profiling.record import LatencyRecord, Measurement, MemoryRecord, OperatorTime, RunContext
 
@@ -43,6 +45,12 @@ def manifest(**changes: object) -> Manifest:
         ],
     }  # fmt: skip
     return Manifest.model_validate({**record, **changes})
+
+
+def bundle_of(record: Manifest) -> Bundle:
+    """One that was read, without its files."""
+    folder = Path("net-host.edgekit")
+    return Bundle(path=folder, folder=folder, manifest=record, sha256=SHA)
 
 
 def measurement(seed: int = 1, *, scale: float = 1.0, operators: int = 40) -> Measurement:
