@@ -74,7 +74,7 @@ class Layer:
 def layers(graph: onnx.GraphProto) -> Iterator[Layer]:
     """The layers of a float ``graph`` in its order whose weights are constants that no other node uses."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    users = Counter(name for node in graph.node for name in node.input)
+    users = Counter(name for node in graph.node for name in node.input if name)
     for node in graph.node:
         if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in constants:
             continue
