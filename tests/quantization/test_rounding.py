@@ -12,6 +12,7 @@ from edgekit.quantization.grading import Grader
 from edgekit.quantization.insertion import Scheme
 from edgekit.quantization.layers import layers
 from edgekit.quantization.rounding import round_weights
+from edgekit.quantization.travel import grid_model
 from tests.graphs import Graph, floats, renamed, samples, tiny_bert, tiny_cnn
 from tests.quantization.small import Samples, deep_cnn, inferred, initializers, quantized, smooth_images
 
@@ -153,6 +154,7 @@ def test_a_bias_that_is_spread_over_rows(bias: tuple[int, ...]) -> None:
     round_weights(model, plain, data, limit=127, threads=1)
     # 8 bits at either end and for the weights
     assert Grader(model, data, 1).sqnr_db(plain) > 30
+    assert Grader(model, data, 1).sqnr_db(grid_model(model, plain)) > 30
 
 
 def test_a_channel_next_to_nothing_keeps_its_bias() -> None:
