@@ -128,12 +128,13 @@ def _moments(
         return np.ascontiguousarray(np.concatenate(parts, axis=2))
 
     q, f = columns(integers, quantized_input), columns(floats, layer.node.input[0])
-    number, back = q.shape[2], q.transpose(0, 2, 1)
-    curvature, crossed = (q @ back).astype(np.float64) / number, (f @ back).astype(np.float64) / number
     mean, float_mean = q.mean(axis=2, dtype=np.float64), f.mean(axis=2, dtype=np.float64)
     if layer.bias is not None:
-        curvature -= mean[:, :, None] * mean[:, None, :]
-        crossed -= float_mean[:, :, None] * mean[:, None, :]
+        # before the products: of a channel that hardly varies, float32 would keep noise that is no second moment
+        q -= mean[:, :, None].astype(np.float32)
+        f -= float_mean[:, :, None].astype(np.float32)
+    number, back = q.shape[2], q.transpose(0, 2, 1)
+    curvature, crossed = (q @ back).astype(np.float64) / number, (f @ back).astype(np.float64) / number
     return Moments(curvature, crossed, mean, float_mean)
 
 

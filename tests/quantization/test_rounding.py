@@ -168,6 +168,20 @@ def test_a_channel_next_to_nothing_keeps_its_bias() -> None:
     assert Grader(model, data, 1).sqnr_db(found) > 30
 
 
+def test_channels_that_never_change() -> None:
+    """Their variance is zero, and was below it in float32: no second moment, and the fit stopped with an error."""
+    rng = np.random.default_rng(6)
+    weights = [("w", rng.normal(size=(32, 1, 3, 3))), ("b", rng.normal(size=32))]
+    model = one_layer("Conv", weights, (1, 32, 12, 12), group=32)
+    levels = rng.uniform(0, 30, (1, 32, 1, 1))
+    levels[:, 0] = 30
+    data = [{"x": np.broadcast_to(levels, (1, 32, 12, 12)).astype(np.float32).copy()} for _ in range(8)]
+    for sample in data:
+        sample["x"][:, 1] += rng.normal(size=(12, 12)) * 0.1
+    found = fitted(model, quantized(model, data), data)
+    assert Grader(model, data, 1).sqnr_db(found) > 30
+
+
 def test_an_input_that_is_always_zero_and_a_model_of_several_uses_of_a_tensor() -> None:
     g = Graph(3)
     x = g.node("Relu", [g.node("Conv", ["x", g.weight("w", (6, 3, 3, 3), 0.3), g.constant("b", np.array(
