@@ -73,6 +73,18 @@ class Calibration(Strict):
     samples: int
     sha256: Sha256
     """Over the encoded input tensors, in order."""
+    synthetic: bool = False
+    """Made up, because there were no data: the artifact counts as uncalibrated."""
+
+    @property
+    def says(self) -> str:
+        """One line for people."""
+        if self.synthetic:
+            return (
+                f"uncalibrated: ranges come from {self.samples} synthetic inputs, not from data;"
+                " check the answers on your own, or convert again with --calib"
+            )
+        return f"calibrated on {self.samples} samples of {self.source}"
 
 
 class Golden(Strict):

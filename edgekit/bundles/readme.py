@@ -53,9 +53,15 @@ def readme(manifest: Manifest) -> str:
         "and how it was checked. With edgekit:  edgekit verify THIS_FOLDER\n"
         "Hashes show what changed by accident. Nothing here is signed: they do not prove who made it.\n\n"
         f"Without edgekit, in this folder:\n\n{_load(code, golden)}\n"
+        f"{_warning(manifest)}"
         f"Inputs of the artifact:\n{_tensors(artifact.io.inputs)}"
         f"Outputs of the artifact:\n{_tensors(artifact.io.outputs)}"
     )
+
+
+def _warning(manifest: Manifest) -> str:
+    used = manifest.calibration
+    return f"{used.says[0].upper()}{used.says[1:]}.\n\n" if used and used.synthetic else ""
 
 
 def _session(artifact: Artifact) -> str:

@@ -53,7 +53,7 @@ def verify_bundle(bundle: Bundle, device: Device, *, threads: int = 1) -> Verifi
     """
     written = [check_manifest(bundle), check_files(bundle)]
     readable, golden = read_golden(bundle)
-    checks = [*written, check_steps(bundle), readable]
+    checks = [*written, check_steps(bundle), *_calibration(bundle), readable]
     if golden is None:
         return Verification(bundle=str(bundle.path), checks=tuple(checks))
     fits, contract = check_contract(bundle, golden)
@@ -65,6 +65,12 @@ def verify_bundle(bundle: Bundle, device: Device, *, threads: int = 1) -> Verifi
     else:
         checks.append(Check("artifact", False, "not run: files changed since the bundle was written"))
     return Verification(bundle=str(bundle.path), checks=tuple(checks))
+
+
+def _calibration(bundle: Bundle) -> list[Check]:
+    """Nothing is wrong with an uncalibrated artifact, but whoever checks it should know."""
+    used = bundle.manifest.calibration
+    return [Check("calibration", True, used.says)] if used and used.synthetic else []
 
 
 def _check_artifact(

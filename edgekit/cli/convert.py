@@ -40,6 +40,10 @@ def convert(
     calib: Annotated[
         Path | None, typer.Option(help="Folder of images, or file of texts, to calibrate int8 with.")
     ] = None,
+    data_free: Annotated[
+        bool,
+        typer.Option("--data-free", help="Calibrate int8 on synthetic inputs; marked as uncalibrated."),
+    ] = False,
     evaluation: Annotated[
         Path | None, typer.Option("--eval", help="Samples to compare on, with labels where you have them.")
     ] = None,
@@ -82,6 +86,7 @@ def convert(
             contract=contract,
             shapes=read_shapes(shape),
             calibration=calib,
+            data_free=data_free,
             evaluation=evaluation,
             precisions=_precisions(precision or []),
             max_drop=read_share(max_drop),
@@ -158,9 +163,9 @@ def _print(conversion: Conversion) -> None:
 def _row(bundle: KeptBundle) -> list[str]:
     manifest = bundle.manifest
     timing, fidelity, accuracy = manifest.timing, manifest.fidelity, manifest.accuracy
-    kept = " ".join(
-        part for part in (manifest.converter, manifest.artifact.precision, manifest.variant) if part
-    )
+    uncalibrated = "uncalibrated" if manifest.calibration and manifest.calibration.synthetic else ""
+    words = (manifest.converter, manifest.artifact.precision, manifest.variant, uncalibrated)
+    kept = " ".join(filter(None, words))
     return [
         bundle.target,
         kept,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from edgekit.contracts import check_fit, find_contract, load_contract, tensor_contract
 from edgekit.contracts.fitting import input_shape
 from edgekit.conversion.plan import AUTOMATIC, Wish
-from edgekit.conversion.samples import CALIBRATION, Evaluation, open_evaluation
+from edgekit.conversion.samples import CALIBRATION, Evaluation, open_evaluation, synthetic_samples
 from edgekit.data import open_samples
+from edgekit.errors import DataError
 from edgekit.models import graph_facts, load_model
 from edgekit.vocabulary import Precision
 
@@ -37,6 +38,8 @@ class Order:
     calibration: Path | None = None
     evaluation: Path | None = None
     """None, both: ``calib/`` and ``eval/`` beside the model, where they are."""
+    data_free: bool = False
+    """Calibrate on synthetic inputs; ``calibration`` is then None, and ``calib/`` is left aside."""
     precisions: tuple[Precision, ...] = AUTOMATIC
     max_drop: float | None = None
     """Highest loss of accuracy (of agreement where there are no labels), 0.01 = one point."""
@@ -73,14 +76,22 @@ def take_in(order: Order) -> Intake:
     contract = _contract(order, model)
     check_fit(contract, model.inputs, model.outputs)
     model = _fixed(order, model, contract)
-    calib, evaluation_path = _data(order.calibration, order, "calib"), _data(order.evaluation, order, "eval")
+    if order.data_free and order.calibration:
+        raise DataError(
+            f"{order.calibration}: give calibration data or ask for none with --data-free, not both"
+        )
+    calib = None if order.data_free else _data(order.calibration, order, "calib")
+    evaluation_path = _data(order.evaluation, order, "eval")
     calibration = open_samples(calib, contract, order.samples or CALIBRATION) if calib else None
+    if order.data_free:
+        calibration = synthetic_samples(contract, order.samples or CALIBRATION)
     evaluation = open_evaluation(
         contract,
         evaluation=evaluation_path,
         calibration=calib,
         limit=order.samples,
         macs=graph_facts(model).macs,
+        synthetic=order.data_free,
     )
     wish = Wish(
         model=model,
@@ -109,7 +120,11 @@ def _data(given: Path | None, order: Order, folder: str) -> Path | None:
 def _notes(order: Order, calibration: Samples | None, evaluation: Evaluation) -> tuple[str, ...]:
     """What was taken although the user did not name it."""
     notes = []
-    if order.calibration is None and calibration is not None:
+    if order.data_free:
+        notes.append(
+            "--data-free: what needs calibration data gets synthetic inputs, and is marked as uncalibrated"
+        )
+    elif order.calibration is None and calibration is not None:
         notes.append(f"calibrated on {len(calibration)} samples of {calibration.name}/ beside the model")
     if order.evaluation is None:
         notes.append(f"compared on {evaluation.data}")

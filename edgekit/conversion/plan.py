@@ -39,7 +39,7 @@ class Wish:
     model: Model
     task: Task
     calibrated: bool
-    """Calibration data are at hand."""
+    """Calibration data are at hand, or synthetic ones will do."""
     precisions: tuple[Precision, ...] = AUTOMATIC
     """fp32 is planned in any case: it is what remains where nothing else is good enough."""
 
@@ -162,7 +162,10 @@ def _calibration_problem(variant: Variant, wish: Wish) -> str | None:
         what = (
             "static int8" if variant.precision == "int8" else f"{variant.precision} {variant.name}".rstrip()
         )
-        return f"{what} needs calibration data: give a folder of samples with --calib"
+        return (
+            f"{what} needs calibration data: give a folder of samples with --calib,"
+            " or take synthetic inputs with --data-free"
+        )
     return None
 
 

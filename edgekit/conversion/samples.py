@@ -1,4 +1,4 @@
-"""The samples a conversion is judged on: the user's, or seeded random ones that are marked as such."""
+"""The samples a conversion is calibrated and judged on: the user's, or seeded ones that are marked as such."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ EVALUATION_UNLABELLED = 64
 CALIBRATION = 100
 RANDOM = 16
 RANDOM_INPUTS = "random inputs"
+SYNTHETIC = "synthetic"
+"""Name of the calibration data that ``--data-free`` makes."""
+CONTRASTS = (15.0, 30.0, 50.0, 70.0)
+"""Standard deviations of synthetic images, of 255: from fog to a street at noon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +49,17 @@ def open_evaluation(
     calibration: Path | None,
     limit: int | None,
     macs: int | None,
+    synthetic: bool = False,
 ) -> Evaluation:
     """The samples of ``evaluation``, else those of ``calibration``, else random ones. Raises DataError.
+
+    ``synthetic``: the random ones are of the kind of :func:`synthetic_samples`, but others.
 
     ``limit``: at most so many; None: what is reasonable for a model of ``macs``.
     """
     path = evaluation or calibration
     if path is None:
-        return _random_evaluation(contract, limit or RANDOM)
+        return _random_evaluation(contract, limit or RANDOM, synthetic=synthetic)
     samples = open_samples(path, contract)
     samples = samples.subset(limit or (labelled_count(macs) if samples.labelled else EVALUATION_UNLABELLED))
     kind = "labelled " if samples.labelled else ""
@@ -66,12 +73,52 @@ def labelled_count(macs: int | None) -> int:
     return max(low, min(high, EVALUATION_MACS // macs)) if macs else high
 
 
-def _random_evaluation(contract: LoadedContract, count: int) -> Evaluation:
-    items = tuple(Sample(f"random {seed}", partial(_random_raw, contract, seed)) for seed in range(count))
-    samples = Samples(RANDOM_INPUTS, items)
+def synthetic_samples(contract: LoadedContract, count: int) -> Samples:
+    """What ``--data-free`` calibrates on: raw samples of the kind the contract takes, always the same."""
+    # seeds from 0 on belong to the evaluation
+    seeds = range(RANDOM, RANDOM + count)
+    return Samples(
+        SYNTHETIC, tuple(Sample(f"synthetic {n}", partial(_synthetic_raw, contract, n)) for n in seeds)
+    )
+
+
+def _random_evaluation(contract: LoadedContract, count: int, *, synthetic: bool) -> Evaluation:
+    make = _synthetic_raw if synthetic else _random_raw
+    # below those of the calibration, however many there are
+    seeds = [seed if seed < RANDOM else seed + 10**6 for seed in range(count)]
+    samples = Samples(
+        RANDOM_INPUTS, tuple(Sample(f"random {seed}", partial(make, contract, seed)) for seed in seeds)
+    )
     return Evaluation(
         samples=samples, data=f"{count} {RANDOM_INPUTS}, seeded; give --eval for yours", random=True
     )
+
+
+def _synthetic_raw(contract: LoadedContract, seed: int) -> Raw:
+    first = contract.schema.inputs[0]
+    return pink_image(first.size, seed) if isinstance(first, ImageInput) else _random_raw(contract, seed)
+
+
+def pink_image(size: tuple[int, int], seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Noise with the statistics of photographs, [height, width, 3], RGB.
+
+    Amplitudes fall with the frequency (Field, 1987: "Relations between the statistics of natural images and the
+    response properties of cortical cells"), channels are much alike, brightness and contrast differ from image to image.
+    Evenly distributed noise has none of it: a network answers it with activations that no photograph brings about.
+    """
+    rng = np.random.default_rng(seed)
+    height, width = size
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    frequency[0, 0] = np.inf  # the mean is chosen below
+    fall = frequency ** -rng.uniform(1.0, 1.4)
+    grey, colours = rng.standard_normal((1, *size)), rng.standard_normal((3, *size))
+    field = np.fft.irfft2(np.fft.rfft2(grey + 0.35 * colours) * fall, s=size)
+    contrast = CONTRASTS[seed % len(CONTRASTS)]
+    # an image of one pixel has no contrast
+    image = (
+        field / max(float(field.std()), 1e-12) * contrast + rng.uniform(80, 160) + rng.normal(0, 8, (3, 1, 1))
+    )
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
 def _random_raw(contract: LoadedContract, seed: int) -> Raw:

@@ -248,11 +248,13 @@ class Server:
         reason = f"{choice.reason}; {rescue.note}" if rescue else choice.reason
         table, missing = self._sensitivity(kept)
         integers = self._integers(kept.candidate, kept.folder, manifest)
+        calibration = manifest.calibration
         notes = (
             *manifest.notes,
             f"kept: {reason}",
             *missing,
             *target_notes(target, self.host),
+            *([calibration.says] if calibration and calibration.synthetic else []),
             *filter(None, [integers]),
         )
         manifest = manifest.model_copy(update={"notes": notes, "sensitivity": table})
@@ -301,7 +303,12 @@ class Server:
         used = self.workshop.calibration
         if used is None or not candidate.chain[-1].variant.needs_calibration:
             return None
-        return Calibration(source=used.source, samples=used.samples, sha256=used.sha256)
+        return Calibration(
+            source=used.source,
+            samples=used.samples,
+            sha256=used.sha256,
+            synthetic=self.order.data_free,
+        )
 
 
 def open_ones(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -11,6 +11,9 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 Feeds = dict[str, Array]
 
+FEWEST_FITTED = 8
+"""Samples below which a fit says more about them than about the model."""
+
 
 class CalibrationFiles:
     """Samples in the order of their files' names; each is read when it is asked for, and not kept."""
@@ -27,11 +30,14 @@ class CalibrationFiles:
         return map(_read, self._files)
 
     def spread(self, count: int) -> tuple[list[Feeds], list[Feeds]]:
-        """``count`` samples from all over the set to fit on, and at most half as many others to test on.
+        """Up to ``count`` samples from all over the set to fit on, and at most half as many others to test on.
 
-        Neighbours are often alike (crops of one photograph, frames of one film), so both are evenly spaced.
+        A quarter of a small set is kept back for the test, where ``FEWEST_FITTED`` remain: a fit judged by its own
+        samples always seems to help. Neighbours are often alike (crops of one photograph, frames of one film), so
+        both are evenly spaced.
         """
-        places = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        count = min(count, max(FEWEST_FITTED, len(self) - len(self) // 4), len(self))
+        places = np.linspace(0, len(self) - 1, count).astype(int)
         rest = sorted(set(range(len(self))) - set(places.tolist()))
         others = np.linspace(0, len(rest) - 1, min(count // 2, len(rest))).astype(int)
         fit = [_read(self._files[place]) for place in places]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from edgekit.models.constants import known_shapes
 from edgekit.models.liveness import Step, peak_bytes
+from edgekit.quantization.calibration import FEWEST_FITTED
 from edgekit.quantization.observers import RangeMethod
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 Effort = Literal["fast", "normal", "max"]
 Fits = Literal["best", "all"]
 Options = Mapping[str, str | int | float | bool]
-
-FEWEST_SAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ class Bounds:
         float_bytes = peak_bytes(steps, sizes, inputs, [value.name for value in model.graph.output])
         int8_bytes = float_bytes // 4  # both models run side by side
         affordable = self.memory_bytes // max(1, float_bytes + int8_bytes)
-        return max(FEWEST_SAMPLES, min(self.samples, affordable))
+        return max(FEWEST_FITTED, min(self.samples, affordable))
 
 
 def effort_of(options: Options) -> Effort:

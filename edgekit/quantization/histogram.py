@@ -34,7 +34,9 @@ class Histogram:
 
     def update(self, values: Array) -> None:
         """Count ``values``, finite and of any shape."""
-        flat = values.reshape(-1)
+        flat = values.reshape(-1).astype(
+            np.float64
+        )  # float32 cannot hold the inverse of its smallest numbers
         if not flat.size:
             return
         self.low, self.high = min(self.low, float(flat.min())), max(self.high, float(flat.max()))
@@ -42,7 +44,7 @@ class Histogram:
         if self.width == 0.0:
             self.counts[0] += flat.size  # zeros, until now; the first bin begins at zero
             return
-        places = np.floor(flat * (1 / self.width)).astype(np.int64) - self.first
+        places = np.floor(flat / self.width).astype(np.int64) - self.first
         self.counts += np.bincount(places, minlength=BINS)
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
@@ -58,6 +59,7 @@ def insert(
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    odd = _flatten_biases(copy.graph)
     known = {name: (-1.0, 1.0) for node in model.graph.node for name in node.output} | dict(ranges)
     extremes = {name: (np.float32(low), np.float32(high)) for name, (low, high) in known.items()}
     quantizer = QDQQuantizer(
@@ -68,7 +70,7 @@ def insert(
         activation_qType=QuantType.QInt8 if scheme.activations == "int8" else QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, extremes),
         nodes_to_quantize=[],
-        nodes_to_exclude=list(in_float.all),
+        nodes_to_exclude=[*in_float.all, *odd],
         op_types_to_quantize=sorted(QUANTIZED_OPERATORS),
         extra_options={
             "OpTypesToExcludeOutputQuantization": list(in_float.wide_outputs),
@@ -80,6 +82,24 @@ def insert(
     written: onnx.ModelProto = quantizer.model.model
     guard_float(written.graph, in_float.kept)
     return written
+
+
+def _flatten_biases(graph: onnx.GraphProto) -> list[str]:
+    """Give every Gemm a bias of one dimension, the only kind the quantizer takes; names of those that cannot have one."""
+    constants, odd = {tensor.name: tensor for tensor in graph.initializer}, []
+    for node in graph.node:
+        if node.op_type != "Gemm" or len(node.input) < 3 or not {*node.input[1:3]} <= constants.keys():
+            continue
+        bias, weights = (numpy_helper.to_array(constants[name]) for name in (node.input[2], node.input[1]))
+        transposed = any(item.name == "transB" and item.i for item in node.attribute)
+        outputs = weights.shape[0 if transposed else 1]
+        if bias.size not in (1, outputs) or bias.shape[-1:] not in ((), (1,), (outputs,)):
+            odd.append(node.name)
+        elif bias.shape != (outputs,):
+            flat = np.broadcast_to(bias.reshape(-1), outputs)
+            node.input[2] = f"{node.name}/flat_bias"
+            graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(flat), node.input[2]))
+    return odd
 
 
 def _overrides(ranges: Mapping[str, Range]) -> dict[str, list[dict[str, Any]]]:

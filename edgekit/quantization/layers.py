@@ -74,7 +74,7 @@ class Layer:
 def layers(graph: onnx.GraphProto) -> Iterator[Layer]:
     """The layers of a float ``graph`` in its order whose weights are constants that no other node uses."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    users = Counter(name for node in graph.node for name in node.input)
+    users = Counter(name for node in graph.node for name in node.input if name)
     for node in graph.node:
         if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in constants:
             continue
@@ -87,10 +87,15 @@ def layers(graph: onnx.GraphProto) -> Iterator[Layer]:
             continue
         if bias_name and bias_name not in constants:
             continue
+        matrices = _matrices(node, attributes, weights)
+        bias = numpy_helper.to_array(constants[bias_name]).reshape(-1) if bias_name else None
+        outputs = matrices.shape[0] * matrices.shape[1]
+        if bias is not None and bias.size not in (1, outputs):  # a row of its own for each row of input
+            continue
         yield Layer(
             node=node,
-            weights=_matrices(node, attributes, weights),
-            bias=numpy_helper.to_array(constants[bias_name]).reshape(-1) if bias_name else None,
+            weights=matrices,
+            bias=None if bias is None else np.broadcast_to(bias, outputs),
             kernel=weights.shape,
         )
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from edgekit.quantization.histogram import Array, Floats, Histogram
+from edgekit.quantization.histogram import BINS, Array, Floats, Histogram
 
 RangeMethod = Literal["minmax", "percentile", "mse", "entropy"]
 Range = tuple[float, float]
@@ -97,17 +97,24 @@ def _squared_error(seen: Histogram, low: float, high: float) -> float:
 
 
 def _divergence(seen: Histogram, low: float, high: float) -> float:
-    """Kullback-Leibler divergence of the rounded values from the clipped ones, over the bins."""
-    inside = (seen.centers >= low) & (seen.centers <= high)
-    held = seen.counts * inside
+    """Kullback-Leibler divergence of the rounded values from the clipped ones, over the bins.
+
+    But for the bin of zero: a range always says zero exactly, and a ReLU puts half of all values there.
+    """
+    counts = seen.counts.copy()
+    counts[-seen.first] = 0
+    # whole bins: values pile up at the very ends, where a ReLU6 cuts, and so at the border of the last one
+    borders = (seen.first + np.arange(BINS + 1)) * seen.width
+    inside = (borders[1:] > low) & (borders[:-1] <= high)
+    held = counts * inside
     if not held.any():
         return float("inf")
     true = held.copy()
     places = np.flatnonzero(inside)
-    true[places[0]] += seen.counts[: places[0]].sum()
-    true[places[-1]] += seen.counts[places[-1] + 1 :].sum()
+    true[places[0]] += counts[: places[0]].sum()
+    true[places[-1]] += counts[places[-1] + 1 :].sum()
     # a step's count is spread evenly over those of its bins that hold any
-    step = np.rint((seen.centers[places] - low) * (STEPS / (high - low))).astype(np.int64)
+    step = np.rint((seen.centers[places].clip(low, high) - low) * (STEPS / (high - low))).astype(np.int64)
     filled = true[places] > 0
     totals = np.bincount(step, held[places], STEPS + 1)
     shares = np.bincount(step, filled, STEPS + 1)

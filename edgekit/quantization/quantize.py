@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import onnx
 
+from edgekit.quantization.calibration import FEWEST_FITTED
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.insertion import Scheme, insert, quantized_tensors
 from edgekit.quantization.rounding import round_weights
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from edgekit.quantization.placement import FloatNodes
     from edgekit.quantization.progress import Told
 
-FEWEST_FITTED = 8
-"""Samples below which a fit says more about them than about the model."""
 WATCHING, FITTING = 0.2, 0.75
 """Shares of the time, for the progress."""
 
@@ -32,7 +31,7 @@ class Quantized:
     model: onnx.ModelProto
     ranges: RangeMethod
     sqnr_db: float
-    """On samples that nothing was fitted on, where there are any."""
+    """On samples that no weight was fitted on, where there are any."""
     fitted_layers: int = 0
     """Layers whose weights were fitted; the others' were rounded to the nearest."""
     notes: tuple[str, ...] = ()
@@ -80,6 +79,8 @@ def quantize(
     better = max(fitted, key=lambda item: item.sqnr_db)
     if better.sqnr_db > best.sqnr_db:
         return better
+    if not better.fitted_layers:
+        return best.noted("weights rounded to the nearest: no layer has weights of its own to fit")
     return best.noted("weights rounded to the nearest: fitting them did not help on other samples")
 
 

@@ -16,9 +16,11 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
+from edgekit.models.constants import known_shapes
 from edgekit.quantization.compensation import compensate, damped
 from edgekit.quantization.layers import Layer, layers
 from edgekit.quantization.segments import Segments
+from edgekit.quantization.watching import mask_input
 
 Array = np.ndarray[Any, Any]
 Floats = npt.NDArray[np.float64]
@@ -28,6 +30,8 @@ COLUMNS_PER_INPUT, FEWEST_COLUMNS, MOST_COLUMNS = 8, 1024, 8192
 PULL = 4.0
 """How strongly a layer's weights are held to the float ones, in mean second moments of its input. With a hundredth of it
 EfficientNet-Lite0 fits the samples' noise and loses 7 dB on others."""
+BIAS_LIMIT = 2**30
+"""Largest integer of a float bias: half of int32, which leaves room for what the fit adds."""
 WIDEST = 4608
 """Inputs above which a layer keeps plain rounding: the curvature's inverse would take minutes."""
 
@@ -74,15 +78,18 @@ def round_weights(
         for layer in layers(source.graph)
         if layer.node.name in stored and layer.weights.shape[2] <= WIDEST
     ]
+    mask = mask_input(source.graph, known_shapes(source.graph))
+    kept = [sample[mask][0] != 0 for sample in samples] if mask else None
     floats, integers = Segments(source, samples, threads), Segments(quantized, samples, threads)
     for number, layer in enumerate(todo):
         seen(number, len(todo), layer.node.name)
         place = stored[layer.node.name]
         floats.advance(layer.node.input[0])
         integers.advance(place.node.input[0])
-        moments = _moments(layer, place.node.input[0], floats, integers)
+        moments = _moments(layer, place.node.input[0], floats, integers, kept)
         target = _fitted(layer.weights, moments)
-        scales = _scales(target, limit)
+        step, _ = integers.scale(place.node.input[0])
+        scales = _scales(target, limit, layer.bias, step)
         chosen = compensate(target, damped(moments.curvature), scales, limit)
         _write(layer, place, integers, moments, chosen, scales)
     return len(todo)
@@ -103,20 +110,29 @@ def _stored_layers(quantized: onnx.ModelProto) -> dict[str, _Stored]:
     return found
 
 
-def _moments(layer: Layer, quantized_input: str, floats: Segments, integers: Segments) -> Moments:
+def _moments(
+    layer: Layer, quantized_input: str, floats: Segments, integers: Segments, kept: Sequence[Array] | None
+) -> Moments:
+    """``kept``: of each sample which tokens (axis 1) are no padding, which would count as text otherwise."""
     count, inputs = len(floats.alive), layer.weights.shape[2]
     each = -(-min(max(COLUMNS_PER_INPUT * inputs, FEWEST_COLUMNS), MOST_COLUMNS) // count)
 
+    def values(model: Segments, tensor: str, sample: int) -> Array:
+        found = model.values(tensor, sample)
+        if kept is None or found.shape[:2] != (1, len(kept[sample])):
+            return found
+        return found[:, kept[sample]]
+
     def columns(model: Segments, tensor: str) -> Array:
-        parts = [layer.columns(model.values(tensor, sample), each, sample) for sample in range(count)]
+        parts = [layer.columns(values(model, tensor, sample), each, sample) for sample in range(count)]
         return np.ascontiguousarray(np.concatenate(parts, axis=2))
 
     q, f = columns(integers, quantized_input), columns(floats, layer.node.input[0])
     mean, float_mean = q.mean(axis=2, dtype=np.float64), f.mean(axis=2, dtype=np.float64)
     if layer.bias is not None:
-        # before the products: of inputs that hardly change, their difference would be noise, and may be negative
-        q = q - mean[:, :, None].astype(np.float32)
-        f = f - float_mean[:, :, None].astype(np.float32)
+        # before the products: of a channel that hardly varies, float32 would keep noise that is no second moment
+        q -= mean[:, :, None].astype(np.float32)
+        f -= float_mean[:, :, None].astype(np.float32)
     number, back = q.shape[2], q.transpose(0, 2, 1)
     curvature, crossed = (q @ back).astype(np.float64) / number, (f @ back).astype(np.float64) / number
     return Moments(curvature, crossed, mean, float_mean)
@@ -130,10 +146,17 @@ def _fitted(weights: Array, moments: Moments) -> Floats:
     return np.asarray(np.linalg.solve(pulled, wanted.transpose(0, 2, 1)).transpose(0, 2, 1))
 
 
-def _scales(weights: Floats, limit: int) -> npt.NDArray[np.float32]:
-    """One per output channel, so that the largest weight gets the largest integer."""
+def _scales(weights: Floats, limit: int, bias: Array | None, step: float) -> npt.NDArray[np.float32]:
+    """One per output channel, so that the largest weight gets the largest integer.
+
+    But where a channel's weights are next to nothing, as large as its bias in int32 needs: in steps of the scale times
+    ``step``, the input's. Such weights round to the largest integer of a scale that is still next to nothing.
+    """
     largest = np.abs(weights).max(axis=2)
-    return (np.where(largest == 0, 1.0, largest) / limit).astype(np.float32)
+    scales = np.where(largest == 0, 1.0, largest) / limit
+    if bias is not None:
+        scales = np.maximum(scales, np.abs(bias).reshape(scales.shape) / (step * BIAS_LIMIT))
+    return scales.astype(np.float32)
 
 
 def _write(

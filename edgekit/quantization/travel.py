@@ -7,6 +7,7 @@ activations alike: so every converter makes the same model.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,9 @@ def grid_model(source: onnx.ModelProto, quantized: onnx.ModelProto) -> onnx.Mode
         for place, name in enumerate(node.input if twin is not None and twin.op_type == node.op_type else ()):
             maker = makers.get(twin.input[place]) if twin is not None else None
             if name in mine and maker is not None and maker.input[0] in constants:
-                values = _dequantized(maker, constants).reshape(tuple(mine[name].dims))
+                values = _dequantized(maker, constants)
+                if values.size == math.prod(mine[name].dims):  # one bias for all outputs became one for each
+                    values = values.reshape(tuple(mine[name].dims))
                 mine[name].CopyFrom(numpy_helper.from_array(values, name))
     return model
 

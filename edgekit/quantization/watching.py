@@ -20,7 +20,8 @@ Array = np.ndarray[Any, Any]
 Feeds = Mapping[str, Array]
 
 VALUES = 2048
-"""Values of a tensor that a histogram sees of each sample: evenly spaced, so that all channels are among them."""
+"""Values of a tensor that a histogram sees of each sample, up to twice as many of small tensors: evenly spaced, so
+that all channels are among them."""
 
 TOGETHER = 16
 """Samples whose values are counted in one go: a small model runs faster than numpy is called."""
@@ -51,7 +52,10 @@ def observe(
     Extremes are taken inside the graph, other observers get evenly spaced values: copying whole feature maps out
     would take longer than computing them. Positions that an attention mask leaves out are not looked at.
     ``model``: shapes inferred. ``seen``: called after each sample with their number so far.
+    ValueError where an input or one of ``tensors`` is found infinite or not a number, which names it.
     """
+    if not tensors:
+        return {method: {} for method in methods}
     spaced = [method for method in methods if method != "minmax"]
     watched, watches = _watched(model, tensors, exact="minmax" in methods, values=bool(spaced))
     extremes = {name: Extremes() for name in tensors}
@@ -63,11 +67,15 @@ def observe(
     def count_waiting() -> None:
         for watch in watches:
             observer: Extremes | Histogram = (extremes if watch.extreme else histograms)[watch.tensor]
-            observer.update(np.concatenate(waiting[watch.output], axis=None))
+            values = np.concatenate(waiting[watch.output], axis=None)
+            _check_finite(values, f"tensor {watch.tensor!r}", f"one of the {TOGETHER} samples up to {number}")
+            observer.update(values)
             waiting[watch.output].clear()
 
     number = 0
     for number, feeds in enumerate(samples, 1):
+        for name, array in feeds.items():
+            _check_finite(array, f"input {name!r}", f"sample {number}")
         for output, values in zip(outputs, session.run(outputs, dict(feeds)), strict=True):
             waiting[output].append(values)
         if number % TOGETHER == 0:
@@ -92,27 +100,27 @@ def _watched(
     graph = copy.graph
     shapes = known_shapes(model.graph)
     producers = {name: node.op_type for node in model.graph.node for name in node.output}
-    mask = _mask(graph, shapes)
+    mask = mask_input(graph, shapes)
     del graph.output[:]
     watches = []
     for tensor in tensors:
         source = tensor
-        if mask is not None and shapes[tensor][:2] == shapes[mask]:
+        if mask is not None and shapes.get(tensor, ())[:2] == shapes[mask]:
             source = _unmasked(graph, tensor, mask)
         if exact:
             extremes = ["Max"] if producers.get(tensor) in _NOT_NEGATIVE else ["Min", "Max"]
             watches += [_Watch(tensor, _extreme(graph, source, tensor, which), True) for which in extremes]
         if values:
-            name = _some_values(graph, source, tensor, math.prod(shapes[tensor]))
+            name = _some_values(graph, source, tensor, shapes.get(tensor, ()))
             watches.append(_Watch(tensor, name, False))
     return copy, watches
 
 
-def _mask(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+def mask_input(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     """The input that marks padding: integers of the shape [batch, tokens] with ``mask`` in the name."""
     for value in graph.input:
         integers = value.type.tensor_type.elem_type in (TensorProto.INT64, TensorProto.INT32)
-        if integers and "mask" in value.name and len(shapes[value.name]) == 2 and shapes[value.name][0] == 1:
+        if integers and "mask" in value.name and shapes.get(value.name, ())[:-1] == (1,):
             return str(value.name)
     return None
 
@@ -135,9 +143,20 @@ def _extreme(graph: onnx.GraphProto, source: str, tensor: str, which: str) -> st
     return name
 
 
-def _some_values(graph: onnx.GraphProto, source: str, tensor: str, size: int) -> str:
-    name, step = f"{tensor}/values", max(1, size // VALUES)
-    step += step > 1 and step % 2 == 0  # an odd step meets all columns of maps with even sides
+def spacing(shape: Sequence[int]) -> int:
+    """The step at which values are taken: without a common divisor with any side, so that it meets all columns.
+
+    A map 7 wide that is stepped through by 7 would show its left border alone. All values where ``shape`` is unknown: ().
+    """
+    size = math.prod(shape)
+    step = max(1, size // VALUES)
+    while math.gcd(step, size) > 1:
+        step += 1
+    return step
+
+
+def _some_values(graph: onnx.GraphProto, source: str, tensor: str, shape: Sequence[int]) -> str:
+    name, step = f"{tensor}/values", spacing(shape)
     flat, begin, end = (f"values/{part}" for part in ("flat", "begin", "end"))
     if not any(tensor_.name == flat for tensor_ in graph.initializer):
         for key, value in ((flat, -1), (begin, 0), (end, np.iinfo(np.int64).max)):
@@ -148,6 +167,11 @@ def _some_values(graph: onnx.GraphProto, source: str, tensor: str, size: int) ->
     graph.node.append(helper.make_node("Slice", steps, [name]))
     graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]))
     return name
+
+
+def _check_finite(values: Array, what: str, where: str) -> None:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{what} is infinite or not a number in {where} of the calibration data")
 
 
 def _constant(graph: onnx.GraphProto, name: str, value: Array) -> None:

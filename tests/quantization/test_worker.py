@@ -14,6 +14,7 @@ from edgekit.catalog_schema import Variant
 from edgekit.conversion.parity import fidelity, judge
 from edgekit.conversion.qdq import quantize
 from edgekit.conversion.weights import stored_weights
+from edgekit.data.arrays import write_arrays
 from edgekit.errors import WorkerError
 from tests.converters.steps import Steps
 from tests.graphs import tiny_cnn
@@ -119,3 +120,12 @@ def test_unknown_words_are_refused(cnn: Steps) -> None:
     request["options"]["ranges"] = "entropie"
     with pytest.raises(WorkerError, match="ranges 'entropie' is none of minmax, percentile, mse, entropy"):
         quantize(request, log=cnn.log)
+
+
+def test_a_sample_that_is_not_finite_is_named(cnn: Steps) -> None:
+    path = sorted(cnn.calibration.iterdir())[2]
+    x = np.load(path)["x"]
+    x[0, 1, 2, 3] = np.nan
+    write_arrays(path, {"x": x})
+    with pytest.raises(WorkerError, match="input 'x' is infinite or not a number in sample 3"):
+        cnn.qdq()
