@@ -21,13 +21,6 @@ class _Reader:
         return next(self._feeds, None)
 
 
-def onnxruntime_fp32(model: Path, feeds: Feeds, out: Path, *, text: bool) -> str:
-    """The source model as it is."""
-    del feeds, text
-    (out / "model.onnx").write_bytes(model.read_bytes())
-    return "model.onnx"
-
-
 def onnxruntime_int8(model: Path, feeds: Feeds, out: Path, *, text: bool) -> str:
     """``quantize_static`` (min/max, per channel, QDQ) for vision, ``quantize_dynamic`` for text, as its docs advise."""
     from onnxruntime.quantization import (
@@ -67,7 +60,6 @@ def openvino_nncf_int8(model: Path, feeds: Feeds, out: Path, *, text: bool) -> s
 
 
 PEERS: dict[str, tuple[str, Callable[..., str]]] = {
-    "onnxruntime fp32": ("onnxruntime", onnxruntime_fp32),
     "onnxruntime int8": ("onnxruntime", onnxruntime_int8),
     "OpenVINO + NNCF int8": ("openvino", openvino_nncf_int8),
 }
