@@ -31,11 +31,11 @@ from edgekit.conversion.serve import open_ones
 from edgekit.conversion.trial import Yardstick, make_yardstick, try_candidate
 from edgekit.conversion.workshop import Workshop
 from edgekit.data import CalibrationSet, write_calibration
-from edgekit.devices import LocalDevice
+from edgekit.devices import LocalDevice, RunnerSession
 from edgekit.errors import EdgekitError
 from edgekit.models.zoo import resolve
 from edgekit.paths import cache_dir
-from edgekit.profiling import interleave
+from edgekit.profiling.interleave import Timed, interleave
 from edgekit.quantization.calibration import CalibrationFiles
 from edgekit.quantization.effort import Effort
 
@@ -160,7 +160,7 @@ def peer(on: Ground, name: str) -> Path:
     runtime, make = PEERS[name]
 
     def made(model: Path, files: Path, out: Path) -> str:
-        return make(model, list(CalibrationFiles(files)), out, text=on.is_text)
+        return make(model, CalibrationFiles(files), out, text=on.is_text)
 
     return peer_bundle(on, name, runtime, made)
 
@@ -192,13 +192,29 @@ def closeness(on: Ground, bundle: Path) -> Closeness:
     )
 
 
-def timed(bundles: Mapping[str, Path], *, threads: int, rounds: int) -> dict[str, list[float]]:
-    """Median ms of each bundle in each round, all in turn in one run."""
+@dataclass(frozen=True, slots=True)
+class _ProcessorTimed:
+    """Processor time instead of the clock's: neighbours on a busy machine hardly touch it."""
+
+    session: RunnerSession
+
+    def run(self, runs: int, warmup: int = 0) -> list[float]:
+        return list(self.session.timed_runs(runs, warmup).cpu_ms)
+
+
+def timed(
+    bundles: Mapping[str, Path], *, threads: int, rounds: int, processor_time: bool = False
+) -> dict[str, list[float]]:
+    """Median ms of each bundle in each round, all in turn in one run.
+
+    ``processor_time``: over all threads; says something of latency on one thread only.
+    """
     with ExitStack() as stack:
-        sessions = {}
+        sessions: dict[str, Timed] = {}
         for name, folder in bundles.items():
-            sessions[name] = stack.enter_context(LocalDevice().start(folder, threads=threads))
-            sessions[name].load()
+            session = stack.enter_context(LocalDevice().start(folder, threads=threads))
+            session.load()
+            sessions[name] = _ProcessorTimed(session) if processor_time else session
         return interleave(sessions, rounds=rounds)
 
 
