@@ -35,8 +35,8 @@ APART: Mapping[str, Peer] = {
     "modelopt": Peer(
         name="ModelOpt",
         requirements=(
-            "torch==2.13.0", "nvidia-modelopt==0.47.0", "onnx==1.21.0", "onnxruntime==1.32.0", "onnxscript==0.7.2", "onnx-graphsurgeon",
-            "onnxconverter-common", "onnxslim", "polygraphy", "ml_dtypes", "cppimport", "lief",
+            "torch==2.13.0", "nvidia-modelopt==0.47.0", "onnx==1.21.0", "onnxruntime==1.32.0", "onnxscript==0.7.2",
+            "onnx-graphsurgeon", "onnxconverter-common", "onnxslim", "polygraphy", "ml_dtypes", "cppimport", "lief",
         ),
     ),
 }  # fmt: skip

@@ -12,8 +12,8 @@ from edgekit.profiling import ratio_ci
 
 CHOICE = "edgekit's choice"
 CANDIDATE = "edgekit: "
-NOT_OURS = f"{CANDIDATE}openvino int8 nncf"
-"""A candidate that edgekit makes with the peer's quantizer."""
+OURS = (f"{CANDIDATE}onnxruntime int8", f"{CANDIDATE}openvino int8 qdq")
+"""Candidates that edgekit's own quantizer makes; other int8 ones come from the converters' tools."""
 
 CALIBRATION_RATIO, PEAK_RATIO = 2.0, 1.05
 ABOVE_PEERS_DB, LITE0_DB, GHOSTNET_POINTS, MINILM_COSINE, SLOWER = 6.0, 22.0, 0.3, 0.995, 1.03
@@ -51,17 +51,22 @@ class Outcome:
         return ratio_ci(self.times[name], self.times[other])
 
     @property
+    def peers(self) -> list[str]:
+        """Those that made something that runs."""
+        return [name for name in PEERS if name in self.found]
+
+    @property
     def fastest_peer(self) -> str:
-        return min(PEERS, key=lambda name: self.ratio(name)[0])
+        return min(self.peers, key=lambda name: self.ratio(name)[0])
 
     @property
     def nearest_peer(self) -> str:
-        return max(PEERS, key=lambda name: self.found[name].sqnr_db)
+        return max(self.peers, key=lambda name: self.found[name].sqnr_db)
 
     @property
     def ours(self) -> list[str]:
         """What edgekit's own quantization made in int8."""
-        return [name for name in self.found if name.startswith(CANDIDATE) and name != NOT_OURS]
+        return [name for name in OURS if name in self.found]
 
 
 def judge(outcomes: Sequence[Outcome]) -> Iterator[Bar]:

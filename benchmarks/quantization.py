@@ -165,7 +165,11 @@ def _accuracy(on: Ground, told: Facts, options: argparse.Namespace) -> Outcome:
     made, failed = candidates(on)
     bundles = {SOURCE: on.yardstick.bundle, CHOICE: ours.folder}
     bundles |= {f"{CANDIDATE}{label}": folder for label, folder in made.items()}
-    bundles |= {name: peer(on, name) for name in PEERS}
+    for name in PEERS:
+        try:
+            bundles[name] = peer(on, name)
+        except EdgekitError as error:
+            failed[name] = str(error)
     if on.model in options.apart_models.split(","):
         for name in filter(None, options.apart.split(",")):
             try:
@@ -215,7 +219,8 @@ def _print_calibration(on: Ground, told: Facts) -> None:
 
 def _print_rows(on: Ground, told: Mapping[str, Any], options: argparse.Namespace) -> None:
     print(f"\n{on.model}: {options.threads} thread(s), {options.clock} time, {options.rounds} rounds in turn, "
-          f"effort {options.effort}, {on.calibration.samples} calibration samples; {told['evaluation']}; edgekit chose {told['choice']}")  # fmt: skip
+          f"effort {options.effort}, {on.calibration.samples} calibration samples; "
+          f"{told['evaluation']}; edgekit chose {told['choice']}")  # fmt: skip
     print(f"{'':34}{'time / fp32':>12}{'95 % interval':>18}{'SQNR dB':>10}{'worst cos':>11}{'mean cos':>10}"
           f"{'agreement':>11}{'accuracy':>10}")  # fmt: skip
     for name, row in told["rows"].items():

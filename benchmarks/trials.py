@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from onnxruntime.tools.onnx_model_utils import fix_output_shapes, make_input_shape_fixed
 
 from benchmarks.peers import PEERS
@@ -41,6 +42,7 @@ from edgekit.quantization.effort import Effort
 
 Array = np.ndarray[Any, Any]
 SOURCE = "onnxruntime fp32"
+PER_CHANNEL_OPSET, NEW_OPSET = 13, 17
 FLOAT = ("fp32", "fp16")
 
 Make = Callable[[Path, Path, Path], str]
@@ -243,13 +245,19 @@ def _as_peer(on: Ground, path: str, runtime: str) -> Manifest:
 
 
 def _fixed(intake: Intake, out: Path) -> Path:
-    """The source model with the input shapes that edgekit fixes too: kernels for free shapes are slower."""
-    if not intake.model.shapes:
-        return intake.model.path
+    """The source model with what edgekit does too before it quantizes, so that no peer loses by its lack.
+
+    Input shapes are fixed (kernels for free ones are slower), and old opsets raised (before 13 onnxruntime writes
+    scales per channel that it does not load).
+    """
     model = onnx.load(intake.model.path)
+    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset < PER_CHANNEL_OPSET:
+        model = onnx.version_converter.convert_version(model, NEW_OPSET)
     for name, shape in intake.model.shapes.items():
         make_input_shape_fixed(model.graph, name, shape)
-    fix_output_shapes(model)
+    if intake.model.shapes:
+        fix_output_shapes(model)
     path = out / "source.onnx"
     onnx.save(model, path)
     return path
