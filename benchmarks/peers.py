@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-Feeds = Sequence[Mapping[str, np.ndarray[Any, Any]]]
+from edgekit.quantization.calibration import CalibrationFiles, Feeds
 
 
-class _Reader:
-    """onnxruntime's calibration protocol over a list."""
+class Reader:
+    """onnxruntime's calibration protocol."""
 
-    def __init__(self, feeds: Feeds) -> None:
-        self._feeds: Iterator[Mapping[str, np.ndarray[Any, Any]]] = iter(feeds)
+    def __init__(self, files: CalibrationFiles) -> None:
+        self._feeds = iter(files)
 
-    def get_next(self) -> Mapping[str, np.ndarray[Any, Any]] | None:
+    def get_next(self) -> Feeds | None:
         return next(self._feeds, None)
 
 
-def onnxruntime_fp32(model: Path, feeds: Feeds, out: Path, *, text: bool) -> str:
-    """The source model as it is."""
-    del feeds, text
-    (out / "model.onnx").write_bytes(model.read_bytes())
-    return "model.onnx"
-
-
-def onnxruntime_int8(model: Path, feeds: Feeds, out: Path, *, text: bool) -> str:
+def onnxruntime_int8(model: Path, files: CalibrationFiles, out: Path, *, text: bool) -> str:
     """``quantize_static`` (min/max, per channel, QDQ) for vision, ``quantize_dynamic`` for text, as its docs advise."""
     from onnxruntime.quantization import (
         CalibrationMethod,
@@ -46,20 +36,20 @@ def onnxruntime_int8(model: Path, feeds: Feeds, out: Path, *, text: bool) -> str
     prepared = out / "prepared.onnx"
     quant_pre_process(model, prepared, skip_symbolic_shape=True)
     quantize_static(
-        prepared, made, _Reader(feeds), quant_format=QuantFormat.QDQ, per_channel=True,
+        prepared, made, Reader(files), quant_format=QuantFormat.QDQ, per_channel=True,
         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
     )  # fmt: skip
     prepared.unlink()
     return made.name
 
 
-def openvino_nncf_int8(model: Path, feeds: Feeds, out: Path, *, text: bool) -> str:
+def openvino_nncf_int8(model: Path, files: CalibrationFiles, out: Path, *, text: bool) -> str:
     """``nncf.quantize`` with its defaults; text models with ``model_type=TRANSFORMER``, as its docs advise."""
     import nncf
     import openvino
 
     quantized = nncf.quantize(
-        openvino.convert_model(model), nncf.Dataset(list(feeds)), subset_size=len(feeds),
+        openvino.convert_model(model), nncf.Dataset(files), subset_size=len(files),
         model_type=nncf.ModelType.TRANSFORMER if text else None,
     )  # fmt: skip
     openvino.save_model(quantized, out / "model.xml")
@@ -67,7 +57,6 @@ def openvino_nncf_int8(model: Path, feeds: Feeds, out: Path, *, text: bool) -> s
 
 
 PEERS: dict[str, tuple[str, Callable[..., str]]] = {
-    "onnxruntime fp32": ("onnxruntime", onnxruntime_fp32),
     "onnxruntime int8": ("onnxruntime", onnxruntime_int8),
     "OpenVINO + NNCF int8": ("openvino", openvino_nncf_int8),
 }
