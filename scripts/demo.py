@@ -34,9 +34,9 @@ def main() -> None:
     fetched = time.monotonic()
     for model, targets in MODELS.items():
         wanted = [word for target in targets for word in ("-t", target)]
-        run("convert", model, *wanted, "--samples", "64", "--force", "-o", out)
+        run("convert", model, *wanted, "--samples", "48", "--force", "-o", out)
     bundles = sorted(out.glob("*-host.edgekit"))
-    run("profile", *bundles, "--on", "local", "--duration", "4", "-o", out / "measurements.json")
+    run("profile", *bundles, "--on", "local", "--duration", "3", "-o", out / "measurements.json")
     run("report", *sorted(out.glob("*.edgekit")), out / "measurements.json", "-o", out / "report.html")
     print(
         f"\nModels fetched in {fetched - started:.0f} s, everything else took {time.monotonic() - fetched:.0f} s."
