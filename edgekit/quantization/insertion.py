@@ -14,14 +14,12 @@ from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from edgekit.quantization.guards import guard_float
+from edgekit.quantization.naming import quantized_name
 from edgekit.quantization.placement import QUANTIZED_OPERATORS, FloatNodes
+from edgekit.quantization.unread import drop_unread_pairs
 
 if TYPE_CHECKING:
     from edgekit.quantization.observers import Range
-
-_RENAMED = "_QuantizeLinear_Input"
-"""What the quantizer appends to the name of a graph output that it puts a pair in front of."""
-
 
 Activations = Literal["uint8", "int8", "symmetric"]
 
@@ -80,6 +78,8 @@ def insert(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     written: onnx.ModelProto = quantizer.model.model
+    if scheme.activations == "symmetric":
+        drop_unread_pairs(written.graph, model.graph, in_float.all)
     guard_float(written.graph, in_float.kept)
     return written
 
@@ -115,8 +115,3 @@ def quantized_tensors(model: onnx.ModelProto, in_float: FloatNodes, scheme: Sche
     inputs = {value.name: (-1.0, 1.0) for value in model.graph.input}
     nodes = insert(model, inputs, in_float, scheme).graph.node
     return [quantized_name(node) for node in nodes if node.op_type == "QuantizeLinear"]
-
-
-def quantized_name(node: onnx.NodeProto) -> str:
-    """The name in the float model of what this QuantizeLinear takes."""
-    return str(node.input[0]).removesuffix(_RENAMED)

@@ -19,7 +19,7 @@ from edgekit.models.constants import known_shapes
 from edgekit.models.macs import UnknownShapeError, node_macs
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.guards import guard, least
-from edgekit.quantization.insertion import quantized_name
+from edgekit.quantization.naming import quantized_name
 from edgekit.quantization.placement import ACTIVATIONS, WEIGHTED, FloatNodes, float_nodes
 from edgekit.quantization.table import InFloat, LayerSensitivity, Sensitivity
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgekit.quantization.insertion import quantized_name
+from edgekit.quantization.naming import quantized_name
 from edgekit.quantization.observers import Range
 
 Array = np.ndarray[Any, Any]
