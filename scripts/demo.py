@@ -13,7 +13,10 @@ import time
 from pathlib import Path
 
 EDGEKIT = Path(sys.executable).with_name("edgekit")
-MODELS = {"efficientnet-lite0": ("host", "raspberry-pi-4"), "minilm-sentiment": ("host",)}
+MODELS = {
+    "efficientnet-lite0": ("-t", "host", "-t", "raspberry-pi-4", "--precision", "int8"),
+    "minilm-sentiment": ("-t", "host"),
+}
 
 
 def run(*arguments: str | Path) -> None:
@@ -32,8 +35,7 @@ def main() -> None:
     started = time.monotonic()
     run("models", "get", *MODELS)
     fetched = time.monotonic()
-    for model, targets in MODELS.items():
-        wanted = [word for target in targets for word in ("-t", target)]
+    for model, wanted in MODELS.items():
         run("convert", model, *wanted, "--samples", "48", "--force", "-o", out)
     bundles = sorted(out.glob("*-host.edgekit"))
     run("profile", *bundles, "--on", "local", "--duration", "3", "-o", out / "measurements.json")
