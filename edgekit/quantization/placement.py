@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgekit.models.constants import known_shapes
+
 if TYPE_CHECKING:
     import onnx
 
@@ -46,7 +48,12 @@ class FloatNodes:
     """
     shifts: tuple[str, ...]
     """Sums with a constant, for the same reason as factors."""
+    gates: tuple[str, ...]
+    """What makes a factor for each channel out of the mean of a map (squeeze and excitation).
 
+    An error of a factor is one of the whole map, and a map of one pixel saves no time in int8: PP-OCRv4 recognition
+    gains 2 to 4 dB by it.
+    """
     wide_outputs: tuple[str, ...]
     """Operators whose int8 products go on in float, without a rounding in between.
 
@@ -57,24 +64,25 @@ class FloatNodes:
 
     @property
     def all(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.tail + self.attention + self.shifts + self.kept))
+        return tuple(dict.fromkeys(self.tail + self.attention + self.shifts + self.gates + self.kept))
 
 
 def float_nodes(graph: onnx.GraphProto, keep: Collection[str] = ()) -> FloatNodes:
-    """Choose by structure; ``graph`` is sorted topologically and its nodes have names.
+    """Choose by structure; ``graph`` is sorted topologically, its shapes are inferred and its nodes have names.
 
     keep: nodes that stay in float whatever the structure says.
     """
     producers = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name for tensor in graph.initializer}
     needed = _with_ancestors((node for node in graph.node if node.op_type in WEIGHTED), producers)
-    maps = _feature_maps(graph)
+    maps, gates = _feature_maps(graph), _gates(graph, producers)
     quantizable = [node for node in graph.node if node.op_type in QUANTIZED_OPERATORS]
     weighted = {node.name for node in quantizable if _is_weighted(node, constants)}
     return FloatNodes(
         tail=tuple(n.name for n in quantizable if id(n) not in needed and not _fuses(n, producers)),
         attention=tuple(n.name for n in quantizable if n.name not in weighted and n.output[0] not in maps),
         shifts=tuple(n.name for n in quantizable if n.op_type == "Add" and constants & set(n.input)),
+        gates=tuple(n.name for n in quantizable if id(n) in gates),
         wide_outputs=() if any(n.op_type in CONVOLUTIONS for n in quantizable) else ("MatMul",),
         kept=tuple(node.name for node in quantizable if node.name in keep),
     )
@@ -91,6 +99,26 @@ def _feature_maps(graph: onnx.GraphProto) -> set[str]:
         starts = node.op_type in CONVOLUTIONS or node.op_type == "Gemm"
         if starts or (node.op_type in _ELEMENT_BY_ELEMENT and any(name in found for name in node.input)):
             found.update(node.output)
+    return found
+
+
+def _gates(graph: onnx.GraphProto, producers: dict[str, onnx.NodeProto]) -> set[int]:
+    """The ids of all nodes between a map and a factor that it is multiplied by, of one value per channel."""
+    shapes = known_shapes(graph)
+
+    def is_pixel(name: str) -> bool:
+        return len(shapes.get(name, ())) > 2 and set(shapes[name][2:]) == {1}
+
+    found: set[int] = set()
+    for node in graph.node:
+        if node.op_type not in {"Mul", "Div"} or is_pixel(node.output[0]):
+            continue
+        waiting = [name for name in node.input if is_pixel(name)]
+        while waiting:
+            producer = producers.get(waiting.pop())
+            if producer is not None and id(producer) not in found:
+                found.add(id(producer))
+                waiting += [name for name in producer.input if is_pixel(name)]
     return found
 
 

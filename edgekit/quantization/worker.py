@@ -71,7 +71,8 @@ def convert(request: ConversionRequest) -> ConversionReply:
         ],
         "notes": [
             f"{quantized} activations in int8; in float: {len(in_float.tail)} nodes behind the last weights,"
-            f" {len(in_float.attention)} around attention, {len(in_float.shifts)} sums with constants",
+            f" {len(in_float.attention)} around attention, {len(in_float.shifts)} sums with constants,"
+            f" {len(in_float.gates)} in gates",
             *made.notes,
         ],
     }

@@ -47,6 +47,24 @@ def test_residual_sums_are_int8_and_shifts_per_channel_are_float() -> None:
     assert found.wide_outputs == ()
 
 
+def test_gates_are_float_and_what_they_multiply_is_not() -> None:
+    g = Graph()
+    x = g.node(
+        "Relu", [g.node("Conv", ["x", g.weight("w", (4, 3, 3, 3), 0.3)], "conv", pads=[1] * 4)], "relu"
+    )
+    x = g.node("Add", [x, x], "map")
+    z = g.node("GlobalAveragePool", [x], "mean")
+    z = g.node("Relu", [g.node("Conv", [z, g.weight("d", (2, 4, 1, 1), 0.3)], "down")], "between")
+    z = g.node("HardSigmoid", [g.node("Conv", [z, g.weight("u", (4, 2, 1, 1), 0.3)], "up")], "gate")
+    x = g.node("Mul", [x, z], "gated")
+    x = g.node("GlobalAveragePool", [g.node("Conv", [x, g.weight("v", (4, 4, 1, 1), 0.3)], "last")], "head")
+    renamed(g, g.node("Conv", [x, g.weight("c", (5, 4, 1, 1), 0.3)], "classes"), "y")
+    model = onnx.shape_inference.infer_shapes(g.model([floats("x", 1, 3, 4, 4)], [floats("y", 1, 5, 1, 1)]))
+    found = float_nodes(model.graph)
+    assert found.gates == ("mean", "down", "between", "up")
+    assert found.all == found.gates  # a mean in front of the classifier is no gate
+
+
 def test_without_weights_nothing_is_quantized() -> None:
     g = Graph()
     renamed(g, g.node("Add", [g.node("Relu", ["x"], "relu"), "x"], "sum"), "y")
