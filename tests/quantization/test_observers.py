@@ -93,7 +93,7 @@ def test_least_squares_is_near_the_best_pair_of_ends(name: str) -> None:
     highs = high * SHRINKS[::4] if high else [0.0]
     # pairs from another grid; ours takes rounding to be noise, and looks at bins
     best = min(squared_error(values, (a, b)) for a in lows for b in highs)
-    # where a fifth of the values lies on one step their error is none or half a step, not noise
+    # 12 % of the swish go to the lowest step: where it lies decides on their error, which is no noise. Found: 1.063
     assert ours <= best * (1.08 if name == "swish" else 1.02)
 
 
