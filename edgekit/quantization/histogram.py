@@ -13,6 +13,20 @@ Array = np.ndarray[Any, Any]
 Floats = npt.NDArray[np.float64]
 
 BINS = 4096
+LEAST = float(np.finfo(np.float32).smallest_subnormal)
+"""The narrowest bin: values are divided by its width."""
+
+
+class NotFiniteError(ValueError):
+    """A value is infinite or not a number."""
+
+
+def extremes(values: Array) -> tuple[float, float]:
+    """The smallest and the largest of ``values``; NotFiniteError where one is infinite or not a number."""
+    low, high = float(values.min()), float(values.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise NotFiniteError
+    return low, high
 
 
 @dataclass(slots=True)
@@ -33,18 +47,19 @@ class Histogram:
     high: float = 0.0
 
     def update(self, values: Array) -> None:
-        """Count ``values``, finite and of any shape."""
-        flat = values.reshape(-1).astype(
-            np.float64
-        )  # float32 cannot hold the inverse of its smallest numbers
-        if not flat.size:
+        """Count ``values``, float32 of any shape; NotFiniteError where one is infinite or not a number."""
+        if not values.size:
             return
-        self.low, self.high = min(self.low, float(flat.min())), max(self.high, float(flat.max()))
+        low, high = extremes(values)
+        self.low, self.high = min(self.low, low), max(self.high, high)
         self._reach()
         if self.width == 0.0:
-            self.counts[0] += flat.size  # zeros, until now; the first bin begins at zero
+            self.counts[0] += values.size  # zeros, until now; the first bin begins at zero
             return
-        places = np.floor(flat / self.width).astype(np.int64) - self.first
+        places = values.reshape(-1) / np.float32(self.width)
+        places = np.floor(places, out=places).astype(np.int32)
+        if self.first:
+            places -= self.first
         self.counts += np.bincount(places, minlength=BINS)
 
     @property
@@ -57,15 +72,16 @@ class Histogram:
         if self.width == 0.0:
             span = max(self.high, -self.low)
             # a power of two that is too narrow for the span, but not by much
-            self.width = 2.0 ** (math.frexp(span)[1] - BINS.bit_length()) if span else 0.0
+            self.width = max(2.0 ** (math.frexp(span)[1] - BINS.bit_length()), LEAST) if span else 0.0
             if self.width == 0.0:
                 return
         while math.floor(self.high / self.width) - math.floor(self.low / self.width) >= BINS:
             self._double()
         first = math.floor(self.low / self.width)
-        # what leaves at the upper end is empty: both ends fit
-        self.counts = np.roll(self.counts, self.first - first)
-        self.first = first
+        if first != self.first:
+            # what leaves at the upper end is empty: both ends fit
+            self.counts = np.roll(self.counts, self.first - first)
+            self.first = first
 
     def _double(self) -> None:
         """Merge each bin of an even number with the next one."""

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.models.constants import known_shapes
 from edgekit.quantization.grading import inference_session
-from edgekit.quantization.histogram import Histogram
+from edgekit.quantization.histogram import Histogram, NotFiniteError
 from edgekit.quantization.observers import FROM_HISTOGRAM, Extremes, Range, RangeMethod
 
 Array = np.ndarray[Any, Any]
@@ -68,14 +68,19 @@ def observe(
         for watch in watches:
             observer: Extremes | Histogram = (extremes if watch.extreme else histograms)[watch.tensor]
             values = np.concatenate(waiting[watch.output], axis=None)
-            _check_finite(values, f"tensor {watch.tensor!r}", f"one of the {TOGETHER} samples up to {number}")
-            observer.update(values)
+            try:
+                observer.update(values)
+            except NotFiniteError as error:
+                raise _refusal(
+                    f"tensor {watch.tensor!r}", f"one of the {TOGETHER} samples up to {number}"
+                ) from error
             waiting[watch.output].clear()
 
     number = 0
     for number, feeds in enumerate(samples, 1):
         for name, array in feeds.items():
-            _check_finite(array, f"input {name!r}", f"sample {number}")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise _refusal(f"input {name!r}", f"sample {number}")
         for output, values in zip(outputs, session.run(outputs, dict(feeds)), strict=True):
             waiting[output].append(values)
         if number % TOGETHER == 0:
@@ -104,15 +109,15 @@ def _watched(
     del graph.output[:]
     watches = []
     for tensor in tensors:
+        shape = shapes.get(tensor, ())
         source = tensor
-        if mask is not None and shapes.get(tensor, ())[:2] == shapes[mask]:
+        if mask is not None and shape[:2] == shapes[mask]:
             source = _unmasked(graph, tensor, mask)
         if exact:
             extremes = ["Max"] if producers.get(tensor) in _NOT_NEGATIVE else ["Min", "Max"]
             watches += [_Watch(tensor, _extreme(graph, source, tensor, which), True) for which in extremes]
         if values:
-            name = _some_values(graph, source, tensor, shapes.get(tensor, ()))
-            watches.append(_Watch(tensor, name, False))
+            watches.append(_Watch(tensor, _some_values(graph, source, tensor, shape), False))
     return copy, watches
 
 
@@ -157,6 +162,9 @@ def spacing(shape: Sequence[int]) -> int:
 
 def _some_values(graph: onnx.GraphProto, source: str, tensor: str, shape: Sequence[int]) -> str:
     name, step = f"{tensor}/values", spacing(shape)
+    if step == 1:  # the tensor itself: two nodes that pick all of it take longer
+        graph.output.append(helper.make_tensor_value_info(source, TensorProto.FLOAT, None))
+        return source
     flat, begin, end = (f"values/{part}" for part in ("flat", "begin", "end"))
     if not any(tensor_.name == flat for tensor_ in graph.initializer):
         for key, value in ((flat, -1), (begin, 0), (end, np.iinfo(np.int64).max)):
@@ -169,9 +177,8 @@ def _some_values(graph: onnx.GraphProto, source: str, tensor: str, shape: Sequen
     return name
 
 
-def _check_finite(values: Array, what: str, where: str) -> None:
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError(f"{what} is infinite or not a number in {where} of the calibration data")
+def _refusal(what: str, where: str) -> ValueError:
+    return ValueError(f"{what} is infinite or not a number in {where} of the calibration data")
 
 
 def _constant(graph: onnx.GraphProto, name: str, value: Array) -> None:

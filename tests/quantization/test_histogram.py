@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgekit.quantization.histogram import BINS, Array, Histogram
+from edgekit.quantization.histogram import BINS, Array, Histogram, NotFiniteError
 
 
 def counted(*parts: Array) -> Histogram:
@@ -59,7 +59,7 @@ def test_at_least_half_of_the_bins_are_used() -> None:
         assert used[-1] - used[0] >= BINS / 2 - 1
 
 
-@pytest.mark.parametrize("value", [0.0, 5.0, -5.0, 1e-37, 3e38])
+@pytest.mark.parametrize("value", [0.0, 5.0, -5.0, 1e-37, 1e-45, 3e38])
 def test_one_value_alone(value: float) -> None:
     seen = counted(np.full(7, value))
     assert seen.counts.sum() == 7
@@ -71,6 +71,12 @@ def test_one_value_alone(value: float) -> None:
 def test_zeros_before_anything_else_stay_at_zero() -> None:
     seen = counted(np.zeros(3), np.array([-2.0, 2.0]))
     assert seen.counts[-seen.first] == 3
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused(bad: float) -> None:
+    with pytest.raises(NotFiniteError):
+        counted(np.array([1.0, bad, -1.0]))
 
 
 def test_no_values() -> None:
