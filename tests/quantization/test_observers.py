@@ -85,16 +85,15 @@ def test_percentile_leaves_out_as_many_values_as_it_says_to_a_bin(name: str) -> 
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_least_squares_is_near_the_best_pair_of_ends(name: str) -> None:
+def test_least_squares_is_within_two_percent_of_the_best_pair_of_ends(name: str) -> None:
     values = CASES[name]
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     ours = squared_error(values, least_squares(seen(values)))
     lows = low * SHRINKS[::4] if low else [0.0]
     highs = high * SHRINKS[::4] if high else [0.0]
-    # pairs from another grid; ours takes rounding to be noise, and looks at bins
+    # pairs from a coarser grid; ours searches the ends one after the other, on bins
     best = min(squared_error(values, (a, b)) for a in lows for b in highs)
-    # 12 % of the swish go to the lowest step: where it lies decides on their error, which is no noise. Found: 1.063
-    assert ours <= best * (1.08 if name == "swish" else 1.02)
+    assert ours <= best * 1.02
 
 
 @pytest.mark.parametrize("name", ["heavy tails", "normal", "relu"])
