@@ -15,6 +15,7 @@ from edgekit.conversion.cache import FinishedStep, Key, StepCache, digest
 from edgekit.conversion.keys import code_sha256, package_versions, tool_versions
 from edgekit.conversion.qdq import GRID, RANGES, quantize, sense
 from edgekit.conversion.rescue import as_option
+from edgekit.conversion.samples import SYNTHETIC
 from edgekit.conversion.workers import run_worker
 from edgekit.errors import WorkerError
 from edgekit.quantization.table import read_sensitivity
@@ -134,6 +135,8 @@ class Workshop:
     def _quantizing(self, candidate: Candidate) -> Options:
         """What the quantization of ``candidate`` depends on beside model and data."""
         options = {**_int8_options(candidate.runtime, candidate.chain[-1].variant), "effort": self.effort}
+        if self.calibration and self.calibration.source == SYNTHETIC:
+            options |= {"equalize": False}  # other channels answer to noise than to data
         return (
             {**options, "float_nodes": as_option(candidate.kept_float)} if candidate.kept_float else options
         )

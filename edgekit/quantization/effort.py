@@ -27,9 +27,12 @@ class Bounds:
     methods: tuple[RangeMethod, ...]
     """Ways to choose activation ranges; all are tried, in one pass over the samples."""
     fits: Fits | None
-    """Whether weights are fitted with the best of the ranges, with each, or rounded to the nearest."""
+    """Whether weights are fitted with the best of the ranges, with as many as there are methods, or rounded to the
+    nearest."""
     samples: int
     """That weights are fitted on, where memory allows."""
+    exponents: tuple[float, ...]
+    """Models with channels equalized by so much are tried beside the given one; with 1 all peaks are equal."""
     memory_bytes: int = 512 * 2**20
     """What the feature maps of these samples may take."""
 
@@ -55,14 +58,19 @@ def effort_of(options: Options) -> Effort:
 
 
 EFFORTS: Mapping[Effort, Bounds] = {
-    "fast": Bounds(methods=("minmax",), fits=None, samples=16),
-    "normal": Bounds(methods=("minmax", "percentile", "mse"), fits="best", samples=32),
-    "max": Bounds(methods=("minmax", "percentile", "mse", "entropy"), fits="all", samples=64),
+    "fast": Bounds(methods=("minmax",), fits=None, samples=16, exponents=(0.5,)),
+    "normal": Bounds(methods=("minmax", "percentile", "mse"), fits="best", samples=32, exponents=(0.5, 1.0)),
+    "max": Bounds(
+        methods=("minmax", "percentile", "mse", "entropy"), fits="all", samples=64, exponents=(0.5, 1.0)
+    ),
 }
 
 
 def bounds_of(options: Options) -> Bounds:
-    """The bounds of the options' effort; ``ranges`` (a method) and ``fits`` (none, best, all) go before its own."""
+    """The bounds of the options' effort; ``ranges``, ``fits`` and ``equalize`` go before its own.
+
+    ranges: a method. fits: none, best, all. equalize: False for samples that say nothing of single channels.
+    """
     bounds = EFFORTS[effort_of(options)]
     if "ranges" in options:
         ranges = _one_of("ranges", options, get_args(RangeMethod))
@@ -70,6 +78,8 @@ def bounds_of(options: Options) -> Bounds:
     if "fits" in options:
         fits = _one_of("fits", options, ("none", *get_args(Fits)))
         bounds = replace(bounds, fits=None if fits == "none" else cast("Fits", fits))
+    if "equalize" in options:
+        bounds = replace(bounds, exponents=bounds.exponents if options["equalize"] else ())
     return bounds
 
 

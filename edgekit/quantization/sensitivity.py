@@ -17,6 +17,7 @@ from onnx import helper, numpy_helper
 
 from edgekit.models.constants import known_shapes
 from edgekit.models.macs import UnknownShapeError, node_macs
+from edgekit.quantization.equalization import divided, divisors_of
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.guards import guard, least
 from edgekit.quantization.naming import quantized_name
@@ -56,6 +57,8 @@ def sensitivity(
 
     limit: largest integer of a weight. unseen: nothing was fitted on ``samples``.
     """
+    if divisors := divisors_of(quantized):
+        model = divided(model, divisors)  # the pairs' ranges are those of its channels
     graph, pairs = model.graph, _pairs(quantized.graph)
     in_int8, in_float = _int8_layers(quantized.graph), float_nodes(graph)
     grader = Grader(model, samples, threads)

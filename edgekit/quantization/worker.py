@@ -42,8 +42,8 @@ def convert(request: ConversionRequest) -> ConversionReply:
     made = quantize(model, samples, in_float, scheme, bounds, threads=request["threads"], told=told)
     artifact, grid, ranges = (Path(request["out_dir"]) / name for name in FILES)
     artifact.write_bytes(made.model.SerializeToString(deterministic=True))
-    grid.write_bytes(grid_model(model, made.model).SerializeToString(deterministic=True))
-    ranges.write_text(json.dumps(activation_ranges(model, made.model), indent=1))
+    grid.write_bytes(grid_model(made.source, made.model).SerializeToString(deterministic=True))
+    ranges.write_text(json.dumps(activation_ranges(made.source, made.model), indent=1))
     quantized = sum(node.op_type == "QuantizeLinear" for node in made.model.graph.node)
     return {
         "artifact": artifact.name,
@@ -59,6 +59,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
                 "arguments": {
                     "effort": effort,
                     "ranges": made.ranges,
+                    "equalized": made.equalized,
                     "fitted_layers": made.fitted_layers,
                     "activations": scheme.activations,
                     "weight_bits": scheme.weight_bits,
