@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING
 from edgekit import __version__
 from edgekit.bundles.golden import GoldenTensors
 from edgekit.bundles.manifest import Artifact, Io, Manifest, SourceModel, Timing
-from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out
+from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out, runtime_version
 from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
-from edgekit.conversion.integers import EXACT_SUMS, comparing_options, device_options, saturates_here
+from edgekit.conversion.integers import (
+    EXACT_SUMS,
+    Int8Artifact,
+    comparing_options,
+    device_options,
+    int8_note,
+    saturates_here,
+)
 from edgekit.conversion.weights import narrow_elements, stored_weights
 from edgekit.errors import DeviceError
 from edgekit.host import detect
@@ -100,6 +107,19 @@ def try_candidate(yardstick: Yardstick, candidate: Candidate, built: Built, fold
     return Tried(
         folder=folder, manifest=add_golden(folder, manifest, raw, golden, prediction), verdict=verdict
     )
+
+
+def integers_note(candidate: Candidate, tried: Tried, model: Model) -> str | None:
+    """What is known on this machine of the int8 answers on the target; None where there is nothing to say."""
+    artifact, runtime, target = tried.manifest.artifact, candidate.runtime, candidate.target
+    found = Int8Artifact(
+        path=tried.folder / artifact.path,
+        format=artifact.format,
+        precision=artifact.precision,
+        wide_weights=runtime.int8_weight_bits == 8 or bool(model.quantized),
+        version=runtime_version(runtime.id),
+    )
+    return int8_note(target, runtime, found, is_host=target.id == "host")
 
 
 def time_in_turn(

@@ -6,7 +6,6 @@ Works as ``convert`` does, and with its parts: the same plan, workers, step cach
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from edgekit import __version__
 from edgekit.catalog import load_catalog
-from edgekit.conversion.cache import StepCache
 from edgekit.conversion.convert import work_folder
 from edgekit.conversion.order import Order, take_in
 from edgekit.conversion.places import output_staging, writing
@@ -23,11 +21,9 @@ from edgekit.conversion.serve import given_up, why_none
 from edgekit.conversion.targets import runs_here
 from edgekit.conversion.trial import make_yardstick
 from edgekit.conversion.workshop import Workshop
-from edgekit.data import write_calibration
 from edgekit.devices import LocalDevice
 from edgekit.errors import ConversionError, EdgekitError
 from edgekit.host import detect
-from edgekit.paths import cache_dir
 from edgekit.tuning.bench import Bench
 from edgekit.tuning.front import Pick, pick
 from edgekit.tuning.handout import hand_out
@@ -39,11 +35,9 @@ from edgekit.tuning.space import Space
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
     from edgekit.catalog_schema import Target
-    from edgekit.conversion.candidates import Candidate
     from edgekit.conversion.order import Intake
     from edgekit.conversion.results import KeptBundle
     from edgekit.conversion.workers import Told
-    from edgekit.data import CalibrationSet
     from edgekit.progress import Advance
     from edgekit.tuning.study import Study
 
@@ -199,16 +193,13 @@ def _bench(
     threads: int,
 ) -> Bench:
     yardstick = make_yardstick(intake, LocalDevice(), work, threads=threads)
-    cache = cache_dir() / "conversion"
-    workshop = Workshop(
-        catalog=catalog,
-        model=intake.model,
-        task=intake.contract.schema.task,
-        calibration=_calibration(intake, tuple(space.candidates.values()), work),
+    workshop = Workshop.open(
+        catalog,
+        intake,
+        tuple(space.candidates.values()),
+        work,
         threads=threads,
         effort=order.order.effort,
-        cache=StepCache(cache / "steps"),
-        logs=cache / "logs",
     )
     return Bench(
         space=space,
@@ -219,13 +210,6 @@ def _bench(
         stack=stack,
         source_threads=threads,
     )
-
-
-def _calibration(intake: Intake, candidates: Sequence[Candidate], work: Path) -> CalibrationSet | None:
-    needed = any(candidate.chain[-1].variant.needs_calibration for candidate in candidates)
-    if intake.calibration is None or not needed:
-        return None
-    return write_calibration(intake.calibration, intake.contract, work / "calibration")
 
 
 def _record(
