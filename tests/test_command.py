@@ -11,8 +11,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from edgekit.cli.convert import read_share
 from edgekit.cli.main import app
+from edgekit.cli.options import read_share
 from tests.runner.kernel_peak import peak_bytes
 
 EDGEKIT = Path(sys.executable).with_name("edgekit")
