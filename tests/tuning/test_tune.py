@@ -12,7 +12,6 @@ from typer.testing import CliRunner, Result
 
 from edgekit.bundles import read_bundle
 from edgekit.bundles.verify import verify_bundle
-from edgekit.catalog import Catalog, load_catalog
 from edgekit.cli.main import app
 from edgekit.conversion.order import Order
 from edgekit.devices import LocalDevice
@@ -21,8 +20,8 @@ from edgekit.tuning import bench
 from edgekit.tuning.record import TuneRecord
 from edgekit.tuning.tune import TuneOrder, Tuning, tune
 from tests.conversion.bad_workers import CRASHES, GOOD, WRONG
-from tests.conversion.project import ELSEWHERE, FP32, write_converter, write_target
-from tests.conversion.stripes import write_classifier, write_images
+from tests.conversion.project import ELSEWHERE, FP32, only, write_converter, write_target
+from tests.conversion.stripes import write_sampled_classifier
 
 POINTS = 9
 """fp32, and int8 by four ranges and two ways to round, on one thread."""
@@ -31,9 +30,7 @@ POINTS = 9
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stripes")
-    write_images(folder / "calib", 16, seed=5, labelled=False)
-    write_images(folder / "eval", 40, seed=6, labelled=True)
-    return write_classifier(folder, width=8)
+    return write_sampled_classifier(folder, calibration="calib", evaluation="eval", width=8)
 
 
 @pytest.fixture
@@ -41,11 +38,6 @@ def order(project: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> TuneOr
     monkeypatch.setattr(bench, "FINAL_ROUNDS", 3)
     write_target(project, "board")
     return TuneOrder(order=Order(model=model, targets=("board",), out=project / "out"), trials=100)
-
-
-def only(*converters: str) -> Catalog:
-    catalog = load_catalog()
-    return replace(catalog, converters={name: catalog.converter(name) for name in converters})
 
 
 def read(found: Tuning) -> TuneRecord:
