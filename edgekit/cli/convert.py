@@ -17,9 +17,11 @@ from edgekit.cli.options import (
     LatencyOption,
     MaxDropOption,
     ModelArgument,
+    PrecisionOption,
     SamplesOption,
     ShapeOption,
     read_milliseconds,
+    read_precisions,
     read_shapes,
     read_share,
 )
@@ -31,17 +33,13 @@ if TYPE_CHECKING:
     from edgekit.conversion.candidates import Candidate
     from edgekit.conversion.convert import Conversion
     from edgekit.conversion.results import KeptBundle
-    from edgekit.vocabulary import Precision
 
 
 def convert(
     model: ModelArgument,
     target: Annotated[list[str], typer.Option("-t", "--target", help="What to build for; repeatable.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the bundles.")] = Path(),
-    precision: Annotated[
-        list[str] | None,
-        typer.Option(help="auto, fp32, fp16, int8, int8-dynamic, int8-weights, int4-weights; repeatable."),
-    ] = None,
+    precision: PrecisionOption = None,
     calib: CalibOption = None,
     data_free: Annotated[
         bool,
@@ -84,7 +82,7 @@ def convert(
             calibration=calib,
             data_free=data_free,
             evaluation=evaluation,
-            precisions=_precisions(precision or []),
+            precisions=read_precisions(precision),
             max_drop=read_share(max_drop),
             latency_ms=read_milliseconds(latency),
             threads=threads,
@@ -176,14 +174,3 @@ def _row(bundle: KeptBundle) -> list[str]:
 def _lost_row(entry: Dropped) -> list[str]:
     way = " ".join(part for part in (entry.converter, entry.precision, entry.variant) if part)
     return [entry.target, way, entry.reason]
-
-
-def _precisions(given: list[str]) -> tuple[Precision, ...]:
-    from edgekit.conversion.plan import AUTOMATIC, PRECISIONS
-
-    unknown = [word for word in given if word not in ("auto", *PRECISIONS)]
-    if unknown:
-        raise typer.BadParameter(f"--precision {unknown[0]}: use auto, {', '.join(PRECISIONS)}")
-    if not given or "auto" in given:
-        return AUTOMATIC + tuple(word for word in PRECISIONS if word in given and word not in AUTOMATIC)
-    return tuple(precision for precision in PRECISIONS if precision in given)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from edgekit.vocabulary import Precision
 
 ModelArgument = Annotated[
     str, typer.Argument(help="A model file (.onnx, .tflite), or the id of a zoo model.")
@@ -16,6 +19,12 @@ ShapeOption = Annotated[
     list[str] | None, typer.Option(help="Fix a free input shape: NAME:1,3,224,224; repeatable.")
 ]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
+PrecisionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="auto, fp32, fp16, int8, int8-dynamic, int8-weights, int4-weights; repeatable, or with commas."
+    ),
+]
 CalibOption = Annotated[
     Path | None, typer.Option(help="Folder of images, or file of texts, to calibrate int8 with.")
 ]
@@ -51,6 +60,20 @@ def read_shapes(given: list[str] | None) -> dict[str, tuple[int, ...]]:
         return parse_shapes(given or [])
     except ModelError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def read_precisions(given: list[str] | None) -> tuple[Precision, ...]:
+    """What is asked for, the most exact first; ``auto``, or nothing: all that are planned unasked."""
+    from edgekit.conversion.plan import AUTOMATIC, PRECISIONS
+
+    words = [word.strip() for text in given or [] for word in text.split(",")]
+    unknown = [word for word in words if word not in ("auto", *PRECISIONS)]
+    if unknown:
+        raise typer.BadParameter(
+            f"--precision {','.join(given or [])}: '{unknown[0]}' is none; use auto, {', '.join(PRECISIONS)}"
+        )
+    asked = {*words, *(AUTOMATIC if not words or "auto" in words else ())}
+    return tuple(precision for precision in PRECISIONS if precision in asked)
 
 
 def read_share(text: str | None) -> float | None:

@@ -17,9 +17,11 @@ from edgekit.cli.options import (
     LatencyOption,
     MaxDropOption,
     ModelArgument,
+    PrecisionOption,
     SamplesOption,
     ShapeOption,
     read_milliseconds,
+    read_precisions,
     read_shapes,
     read_share,
 )
@@ -40,6 +42,7 @@ def tune(
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the bundle and tune.json.")] = Path(),
     latency: LatencyOption = None,
+    precision: PrecisionOption = None,
     memory: Annotated[
         str | None, typer.Option(help="Highest resident memory of the runner, such as '<200MB'.")
     ] = None,
@@ -82,6 +85,7 @@ def tune(
             shapes=read_shapes(shape),
             calibration=calib,
             evaluation=evaluation,
+            precisions=read_precisions(precision),
             max_drop=read_share(max_drop),
             latency_ms=read_milliseconds(latency),
             effort=effort.value,

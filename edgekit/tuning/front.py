@@ -58,22 +58,34 @@ def front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
 
 
 def pick(trials: Sequence[Trial], limits: Limits) -> Pick:
-    """The front under the limits, and its trial to hand out: the fastest, of equally fast ones the most accurate."""
+    """The front under the limits, and its trial to hand out: the fastest, of equally fast ones the most accurate.
+
+    Of the precisions asked for, where a trial of these keeps to the limits.
+    """
     sound = [trial for trial in trials if trial.sound]
     if not sound:
         reasons = dict.fromkeys(trial.reason for trial in trials if trial.reason)
         return Pick(front=(), chosen=None, nearest=None, reason="; ".join(reasons) or "nothing was tried")
     keeping = [trial for trial in sound if not misses(trial, limits)]
     if not keeping:
-        nearest = min(sound, key=lambda trial: (_distance(trial, limits), _ratio(trial)))
+        nearest = min(_asked(sound, limits), key=lambda trial: (_distance(trial, limits), _ratio(trial)))
         words = "; ".join(miss.words for miss in misses(nearest, limits))
         reason = f"no trial keeps to the limits; the nearest, {nearest.point.label}, {words}"
-        return Pick(front=front(sound), chosen=None, nearest=nearest, reason=reason)
-    found = front(keeping)
+        return Pick(front=front(_asked(sound, limits)), chosen=None, nearest=nearest, reason=reason)
+    found = front(_asked(keeping, limits))
     fastest = found[0]
     as_fast = [trial for trial in found if _ratio(trial) * WORTHWHILE <= _ratio(fastest)]
     chosen = max(as_fast, key=lambda trial: trial.quality)
-    return Pick(front=found, chosen=chosen, nearest=None, reason=_why(chosen, fastest))
+    reason = _why(chosen, fastest)
+    if chosen.precision not in limits.precisions:
+        asked = " or ".join(limits.precisions)
+        reason = f"nothing of what was asked for ({asked}) keeps to the limits; {reason}"
+    return Pick(front=found, chosen=chosen, nearest=None, reason=reason)
+
+
+def _asked(trials: Sequence[Trial], limits: Limits) -> Sequence[Trial]:
+    """Those of a precision that was asked for; all where none has one."""
+    return [trial for trial in trials if trial.precision in limits.precisions] or trials
 
 
 def _why(chosen: Trial, fastest: Trial) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -80,6 +80,8 @@ class Limits(Strict):
     """Highest resident memory of the runner's process."""
     max_drop: float | None = None
     """Highest loss of accuracy; None: a point where there are labels, anything where there are none."""
+    precisions: tuple[Precision, ...] = get_args(Precision)
+    """Asked for; what has another one is handed out only where none of these keeps to the others."""
 
 
 class TuneRecord(Strict):

@@ -42,6 +42,13 @@ class Study:
     space: Space
     journal: optuna.Study
     done: dict[Point, Trial] = field(default_factory=dict)
+    """Of all points that were ever tried, also where the space holds fewer today."""
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Those of the space's points, in their order."""
+        points = set(self.space.points)
+        return tuple(trial for trial in numbered(self.done) if trial.point in points)
 
     def keep(self, trial: Trial) -> None:
         """Write a finished trial down."""
@@ -56,19 +63,20 @@ class Study:
         comes once, then Optuna's TPE proposes from what is known of latency, memory, quality and limits.
         """
         left = [point for point in self.space.in_order(seed) if point not in self.done]
-        if len(self.done) >= trials or not left:
+        finished = len(self.space.points) - len(left)
+        if finished >= trials or not left:
             return None
         untried = self.space.candidates.keys() - {point.candidate for point in self.done}
         if trials >= len(self.space.points) or untried:
             return left[0]
-        return self._proposed(limits, seed + len(self.done)) or left[0]
+        return self._proposed(limits, seed + finished) or left[0]
 
     def _proposed(self, limits: Limits, seed: int) -> Point | None:
         """What the sampler draws of the points that were not tried; None where it insists on others."""
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0)
         study = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
         names = tuple(self.space.candidates)
-        known = tuple(trial for trial in numbered(self.done) if trial.candidate in names)
+        known = self.trials
         for trial in known:
             values, excesses = _values(trial, known), _excesses(trial, limits)
             study.add_trial(_frozen(names, self.space.threads, trial, values, excesses))

@@ -6,8 +6,9 @@ Works as ``convert`` does, and with its parts: the same plan, workers, step cach
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ from edgekit.catalog import load_catalog
 from edgekit.conversion.convert import work_folder
 from edgekit.conversion.order import Order, take_in
 from edgekit.conversion.places import output_staging, writing
-from edgekit.conversion.plan import plan
-from edgekit.conversion.serve import given_up, why_none
+from edgekit.conversion.plan import PRECISIONS, plan
+from edgekit.conversion.serve import given_up, open_ones, why_none
 from edgekit.conversion.targets import runs_here
 from edgekit.conversion.trial import make_yardstick
 from edgekit.conversion.workshop import Workshop
@@ -35,11 +36,13 @@ from edgekit.tuning.space import Space
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
     from edgekit.catalog_schema import Target
+    from edgekit.conversion.candidates import Candidate
     from edgekit.conversion.order import Intake
     from edgekit.conversion.results import KeptBundle
     from edgekit.conversion.workers import Told
     from edgekit.progress import Advance
     from edgekit.tuning.study import Study
+    from edgekit.vocabulary import Precision
 
 RECORD = "tune.json"
 KEPT = ".tune"
@@ -51,7 +54,7 @@ class TuneOrder:
     """One ``edgekit tune``."""
 
     order: Order
-    """For one target; its latency and drop are limits of the search, its precisions and threads are not looked at."""
+    """For one target; its latency, drop and precisions are limits of the search, its threads are not looked at."""
     memory_bytes: int | None = None
     """Highest resident memory of the runner allowed."""
     trials: int
@@ -61,7 +64,10 @@ class TuneOrder:
     @property
     def limits(self) -> Limits:
         return Limits(
-            latency_ms=self.order.latency_ms, memory_bytes=self.memory_bytes, max_drop=self.order.max_drop
+            latency_ms=self.order.latency_ms,
+            memory_bytes=self.memory_bytes,
+            max_drop=self.order.max_drop,
+            precisions=self.order.precisions,
         )
 
 
@@ -116,7 +122,9 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
             f"tune takes times, and this machine is no {target.id}. Run it there, or: edgekit convert -t {target.id}"
         )
     intake = take_in(order.order)
-    found = plan(catalog, target, intake.wish)
+    # all precisions, so that a search for some of them goes on with the same trials
+    every = plan(catalog, target, replace(intake.wish, precisions=PRECISIONS))
+    found = [_asked_for(candidate, order.order.precisions) for candidate in every]
     threads = min(target.threads, host.threads)
     space = Space.over(found, threads)
     if not space.points:
@@ -126,14 +134,14 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
         staging = stack.enter_context(output_staging(order.order.out, [name], force=order.order.force))
         if advance:
             advance(0, 1, "asking the source model")
-        bench = _bench(order, catalog, intake, space, work_folder(stack), stack, threads)
-        identity = search_id(catalog, target, found, bench.workshop, bench.yardstick, threads=threads)
+        bench = _bench(order, catalog, intake, space, open_ones(every), work_folder(stack), stack, threads)
+        identity = search_id(catalog, target, every, bench.workshop, bench.yardstick, threads=threads)
         folder = order.order.out / KEPT / identity[:16]
         study = _open(stack, folder, space)
         bench.kept = KeptAnswers(folder / "answers")
         bench.yardstick.known.update(bench.kept.all())
         measured = _search(order, study, bench, advance)
-        trials = numbered(study.done)
+        trials = study.trials
         picked = pick(trials, order.limits)
         bundle = hand_out(order.order, bench, picked, staging, trials) if picked.chosen else None
         record = _record(order, target, intake, space, trials, picked, bundle, threads)
@@ -155,16 +163,24 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
     )
 
 
+def _asked_for(candidate: Candidate, precisions: Sequence[Precision]) -> Candidate:
+    """The candidate, given up where its precision is not wanted; fp32 remains, as in every plan."""
+    if candidate.reason or candidate.precision in ("fp32", *precisions):
+        return candidate
+    return candidate.without(f"{candidate.precision} was not asked for (--precision)")
+
+
 def _search(order: TuneOrder, study: Study, bench: Bench, advance: Advance | None) -> int:
     """Try points until there are trials enough; how many this run tried."""
     total = min(order.trials, len(study.space.points))
     measured = 0
     while point := study.next_point(order.limits, trials=order.trials, seed=order.seed):
         number = 1 + max((trial.number for trial in study.done.values()), default=0)
-        doing = f"trial {number} of {total}: {point.label}"
+        finished = len(study.trials)
+        doing = f"trial {finished + 1} of {total}: {point.label}"
         if advance:
-            advance(number - 1, total, doing)
-            bench.workshop.told = _within(advance, number - 1, total, doing)
+            advance(finished, total, doing)
+            bench.workshop.told = _within(advance, finished, total, doing)
         found = bench.measure(point, number, numbered(study.done))
         with writing(order.order.out):
             study.keep(found)
@@ -188,6 +204,7 @@ def _bench(
     catalog: Catalog,
     intake: Intake,
     space: Space,
+    candidates: Sequence[Candidate],
     work: Path,
     stack: ExitStack,
     threads: int,
@@ -196,7 +213,7 @@ def _bench(
     workshop = Workshop.open(
         catalog,
         intake,
-        tuple(space.candidates.values()),
+        candidates,
         work,
         threads=threads,
         effort=order.order.effort,

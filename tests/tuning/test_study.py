@@ -92,6 +92,26 @@ def test_a_candidate_that_can_be_built_only_now_is_added(tmp_path: Path) -> None
     assert len(search(tmp_path, trials=ALL)) == ALL - 2
 
 
+def test_a_part_of_the_space_has_the_same_trials_and_counts_its_own(tmp_path: Path) -> None:
+    search(tmp_path, trials=ALL)
+    part = Space.over([FLOAT, OURS.without("not asked for")], threads=2)
+    with open_study(tmp_path, part) as study:
+        assert {trial.candidate for trial in study.trials} == {FLOAT.label}
+        assert len(study.done) == ALL
+        assert study.next_point(Limits(), trials=1, seed=0) is None
+    assert search(tmp_path, trials=ALL) == []
+
+
+def test_trials_that_were_not_asked_for_are_not_counted(tmp_path: Path) -> None:
+    part = Space.over([FLOAT, OURS.without("not asked for")], threads=2)
+    with open_study(tmp_path, part) as study:
+        while point := study.next_point(Limits(), trials=2, seed=0):
+            study.keep(measured(point, len(study.done) + 1))
+    other = Space.over([FLOAT.without("not asked for"), OURS], threads=2)
+    with open_study(tmp_path, other) as study:
+        assert study.next_point(Limits(), trials=2, seed=0) is not None
+
+
 def test_one_at_a_time(tmp_path: Path) -> None:
     with (
         open_study(tmp_path, SPACE),

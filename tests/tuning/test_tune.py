@@ -19,8 +19,9 @@ from edgekit.errors import ConversionError, EdgekitError
 from edgekit.tuning import bench
 from edgekit.tuning.record import TuneRecord
 from edgekit.tuning.tune import TuneOrder, Tuning, tune
+from edgekit.vocabulary import Precision
 from tests.conversion.bad_workers import CRASHES, GOOD, WRONG
-from tests.conversion.project import ELSEWHERE, FP32, only, write_converter, write_target
+from tests.conversion.project import ELSEWHERE, FP32, INT8, only, write_converter, write_target
 from tests.conversion.stripes import write_sampled_classifier
 
 POINTS = 9
@@ -76,6 +77,27 @@ def test_every_point_is_tried_once_and_the_best_handed_out(order: TuneOrder) -> 
     again = tune(replace(order, order=replace(order.order, max_drop=0.5), seed=9), catalog=catalog)
     assert (again.measured, again.made_steps) == (0, 0)
     assert read(again).trials == record.trials
+
+
+def test_fp32_alone_and_then_what_else_there_is(order: TuneOrder, project: Path) -> None:
+    """Each search measures what is new to it, in one folder; fp32 stands by where int8 is asked for."""
+    write_converter(project, "good", FP32, INT8, worker=GOOD)
+    catalog = only("good")
+    floats, integers = (asking(order, precision) for precision in ("fp32", "int8"))
+    first = tune(floats, catalog=catalog)
+    assert {trial.precision for trial in first.record.trials} == {"fp32"}
+    assert dict(first.given_up)["good int8"] == "int8 was not asked for (--precision)"
+    second = tune(integers, catalog=catalog)
+    assert second.folder == first.folder
+    assert second.measured == second.record.points - 1
+    assert second.pick.chosen is not None
+    assert second.pick.chosen.precision == "int8"
+    again = tune(floats, catalog=catalog)
+    assert (again.measured, again.record.trials) == (0, first.record.trials)
+
+
+def asking(order: TuneOrder, precision: Precision) -> TuneOrder:
+    return replace(order, order=replace(order.order, precisions=(precision,)))
 
 
 @pytest.mark.slow
@@ -169,11 +191,16 @@ def test_the_command_as_json_and_as_a_table(good: TuneOrder) -> None:
 
 
 def test_limits_that_nothing_keeps_to(good: TuneOrder) -> None:
-    result = command(good, "--memory", "<1MB", "--latency", "<0.0001ms", "--json")
+    result = command(good, "--memory", "<1MB", "--latency", "<0.0001ms", "--precision", "fp32", "--json")
     assert result.exit_code == 1
     facts = json.loads(result.stdout)
     assert (facts["chosen"], facts["nearest"], facts["bundle"]) == (None, 1, None)
-    assert facts["limits"] == {"latency_ms": 0.0001, "memory_bytes": 1_000_000, "max_drop": None}
+    assert facts["limits"] == {
+        "latency_ms": 0.0001,
+        "memory_bytes": 1_000_000,
+        "max_drop": None,
+        "precisions": ["fp32"],
+    }
     assert "the nearest, good fp32, 1 thread, takes" in str(result.exception)
     assert "more than 1 MB" in str(result.exception)
     assert not (good.order.out / "stripes-board.edgekit").exists()
@@ -185,6 +212,8 @@ def read_json(path: Path) -> dict[str, list[object]]:
     return facts
 
 
-@pytest.mark.parametrize("words", [("--memory", "200"), ("--memory", "-3MB"), ("--latency", "soon")])
+@pytest.mark.parametrize(
+    "words", [("--memory", "200"), ("--memory", "-3MB"), ("--latency", "soon"), ("--precision", "int7")]
+)
 def test_limits_that_cannot_be_read(good: TuneOrder, words: tuple[str, str]) -> None:
     assert command(good, *words).exit_code == 2
