@@ -126,6 +126,11 @@ def _print(found: Tuning) -> None:
         f"{counted(found.measured, 'trial')} made, {reused} kept from earlier runs; "
         f"{len(record.trials)} of {counted(record.points, 'point')} tried"
     )
+    if record.final:
+        finalists = counted(len(record.final.finalists), "trial")
+        note(
+            f"final: {finalists} of the front timed once more in one run{'' if found.held_final else ', earlier'}"
+        )
     shown = [*found.pick.front]
     if found.pick.nearest and found.pick.nearest not in shown:
         shown.append(found.pick.nearest)

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,17 +133,11 @@ def time_in_turn(
     """
     lost: list[Lost] = []
     with ExitStack() as stack:
-
-        def started(bundle: Path) -> RunnerSession:
-            session = stack.enter_context(yardstick.device.start(bundle, threads=threads))
-            session.load()
-            session.run(1)  # and the golden pair is checked
-            return session
-
-        sessions = {"source": started(yardstick.bundle)}
+        start = partial(started, stack, yardstick.device, threads=threads)
+        sessions = {"source": start(yardstick.bundle)}
         for entrant in entrants:
             try:
-                sessions[str(entrant.folder)] = started(entrant.folder)
+                sessions[str(entrant.folder)] = start(entrant.folder)
             except DeviceError as error:
                 lost.append(
                     (entrant, f"with threads = {threads} its artifact does not run as it should: {error}")
@@ -154,6 +149,14 @@ def time_in_turn(
         running = {name: sessions[name] for name in ("source", *(str(item.folder) for item in finalists))}
         final = _timed(finalists, interleave(running, rounds=FINAL_ROUNDS), threads)
     return [*final, *(entrant for entrant in heat if entrant.out_of_final)], lost
+
+
+def started(stack: ExitStack, device: Device, bundle: Path, *, threads: int) -> RunnerSession:
+    """The bundle, loaded and ready to be timed until ``stack`` closes. DeviceError where its golden pair fails."""
+    session = stack.enter_context(device.start(bundle, threads=threads))
+    session.load()
+    session.run(1)  # and the golden pair is checked
+    return session
 
 
 def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Manifest:

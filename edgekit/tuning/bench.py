@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.bundles.write import ARTIFACT
-from edgekit.conversion.trial import FINAL_ROUNDS, Tried, Yardstick, timing_of, try_candidate
+from edgekit.conversion.trial import FINAL_ROUNDS, Tried, Yardstick, started, timing_of, try_candidate
 from edgekit.digest import digests
 from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError
 from edgekit.host import detect
@@ -98,9 +98,18 @@ class Bench:
             self.kept.keep(self.yardstick.known)
         return built, self._tried[key]
 
+    def source(self) -> RunnerSession:
+        """The source model, ready to be timed; one process for all trials."""
+        if self._source is None:
+            yardstick = self.yardstick
+            self._source = started(
+                self.stack, yardstick.device, yardstick.bundle, threads=self.source_threads
+            )
+        return self._source
+
     def _run(self, bundle: Path, threads: int) -> tuple[int, Timing]:
         """Peak memory of a fresh runner, and its time in turn with the source model's. DeviceError where it fails."""
-        source = self._source_session()
+        source = self.source()
         with self.yardstick.device.start(bundle, threads=threads) as session:
             memory = PhaseMemory(session)
             cold_start(session, memory)
@@ -109,14 +118,6 @@ class Bench:
             peak = memory.record().peak
             times = interleave({"source": source, "artifact": session}, rounds=FINAL_ROUNDS)
         return peak, timing_of(times["artifact"], times["source"], threads, detect().cpu)
-
-    def _source_session(self) -> RunnerSession:
-        if self._source is None:
-            session = self.yardstick.device.start(self.yardstick.bundle, threads=self.source_threads)
-            self._source = self.stack.enter_context(session)
-            session.load()
-            session.run(1)  # and the golden pair is checked
-        return self._source
 
 
 def _twin(trial: Trial, done: Iterable[Trial]) -> Trial | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from edgekit.errors import EdgekitError
 from edgekit.quantization.observers import RangeMethod
 from edgekit.tuning.front import MEGABYTE, misses
-from edgekit.tuning.record import Limits, Trial, numbered
+from edgekit.tuning.record import Final, Limits, Trial, numbered
 from edgekit.tuning.space import Point, Rounding, Space
 
 DIRECTIONS = (StudyDirection.MINIMIZE, StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE)
@@ -55,6 +55,16 @@ class Study:
         found = _frozen(self.space.names, self.space.threads, trial, _values(trial, ()))
         self.journal.add_trial(found)
         self.done[trial.point] = trial
+
+    def keep_final(self, final: Final) -> None:
+        """Write a final down."""
+        numbers = [finalist.trial for finalist in final.finalists]
+        self.journal.set_user_attr(_final_of(numbers), final.model_dump_json())
+
+    def final_of(self, numbers: Iterable[int]) -> Final | None:
+        """The final of the trials ``numbers``, where it was held."""
+        kept = self.journal.user_attrs.get(_final_of(numbers))
+        return Final.model_validate_json(kept) if kept else None
 
     def next_point(self, limits: Limits, *, trials: int, seed: int) -> Point | None:
         """What to try next; None where ``trials`` are done, or all points.
@@ -106,6 +116,10 @@ def open_study(folder: Path, space: Space) -> Iterator[Study]:
         )
         records = [Trial.model_validate_json(trial.user_attrs[_RECORD]) for trial in journal.trials]
         yield Study(space=space, journal=journal, done={trial.point: trial for trial in records})
+
+
+def _final_of(numbers: Iterable[int]) -> str:
+    return " ".join(["final of", *map(str, sorted(numbers))])
 
 
 class _AlreadyHeld(JournalFileOpenLock):

@@ -26,11 +26,12 @@ from edgekit.devices import LocalDevice
 from edgekit.errors import ConversionError, EdgekitError
 from edgekit.host import detect
 from edgekit.tuning.bench import Bench
+from edgekit.tuning.final import finalists, retimed, run_final
 from edgekit.tuning.front import Pick, pick
 from edgekit.tuning.handout import hand_out
 from edgekit.tuning.identity import search_id
 from edgekit.tuning.kept import KeptAnswers
-from edgekit.tuning.record import Limits, Trial, TuneRecord, numbered
+from edgekit.tuning.record import Final, Limits, Trial, TuneRecord, numbered
 from edgekit.tuning.space import Space
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Tuning:
     """Where the trials are kept."""
     measured: int
     """Trials of this run."""
+    held_final: bool
+    """Whether this run held the final of the record; else an earlier one had, or there is none."""
     made_steps: int
     reused_steps: int
     given_up: tuple[tuple[str, str], ...]
@@ -101,6 +104,7 @@ class Tuning:
             "record": str(self.place),
             "measured_trials": self.measured,
             "reused_trials": len(self.record.trials) - self.measured,
+            "held_final": self.held_final,
             "made_steps": self.made_steps,
             "reused_steps": self.reused_steps,
             "given_up": [{"candidate": name, "reason": reason} for name, reason in self.given_up],
@@ -143,8 +147,12 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
         measured = _search(order, study, bench, advance)
         trials = study.trials
         picked = pick(trials, order.limits)
+        final, held = _final(order, study, bench, picked, advance)
+        if final:
+            trials = retimed(trials, final)
+            picked = pick(trials, order.limits, final)
         bundle = hand_out(order.order, bench, picked, staging, trials) if picked.chosen else None
-        record = _record(order, target, intake, space, trials, picked, bundle, threads)
+        record = _record(order, target, intake, space, trials, final, picked, bundle, threads)
         place = order.order.out / RECORD
         with writing(order.order.out):
             record.write(place)
@@ -156,6 +164,7 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
         place=place,
         folder=folder,
         measured=measured,
+        held_final=held,
         made_steps=bench.workshop.made,
         reused_steps=bench.workshop.reused,
         given_up=tuple((candidate.label, candidate.reason) for candidate in found if candidate.reason),
@@ -186,6 +195,24 @@ def _search(order: TuneOrder, study: Study, bench: Bench, advance: Advance | Non
             study.keep(found)
         measured += 1
     return measured
+
+
+def _final(
+    order: TuneOrder, study: Study, bench: Bench, picked: Pick, advance: Advance | None
+) -> tuple[Final | None, bool]:
+    """The final of the front, where it needs one, and whether it was held now: what is kept is not repeated."""
+    trials = finalists(picked.front) if picked.chosen else ()
+    if not trials:
+        return None, False
+    if kept := study.final_of(trial.number for trial in trials):
+        return kept, False
+    if advance:
+        done = len(study.trials)
+        advance(done, done, f"final: {len(trials)} of the front in turn")
+    final = run_final(bench, trials)
+    with writing(order.order.out):
+        study.keep_final(final)
+    return final, True
 
 
 def _within(advance: Advance, done: int, total: int, doing: str) -> Told:
@@ -235,6 +262,7 @@ def _record(
     intake: Intake,
     space: Space,
     trials: tuple[Trial, ...],
+    final: Final | None,
     picked: Pick,
     bundle: KeptBundle | None,
     threads: int,
@@ -251,6 +279,7 @@ def _record(
         points=len(space.points),
         trials=trials,
         front=tuple(trial.number for trial in picked.front),
+        final=final,
         chosen=picked.chosen.number if picked.chosen else None,
         reason=picked.reason,
         nearest=picked.nearest.number if picked.nearest else None,

@@ -98,7 +98,7 @@ def test_killed_and_run_again(project: Path, tmp_path: Path, model: Path) -> Non
 
     idle = start(model, project)
     facts = json.loads(idle.communicate(timeout=PATIENCE_S)[0])
-    assert (facts["measured_trials"], facts["made_steps"]) == (0, 0)
+    assert (facts["measured_trials"], facts["made_steps"], facts["held_final"]) == (0, 0, False)
 
 
 @pytest.mark.slow

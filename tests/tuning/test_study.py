@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import EdgekitError
-from edgekit.tuning.record import Limits, Trial
+from edgekit.tuning.record import Final, Finalist, Limits, Trial
 from edgekit.tuning.space import Point, Space
 from edgekit.tuning.study import open_study
 from tests.tuning.test_space import FLOAT, OURS
@@ -71,6 +71,20 @@ def test_trials_come_back_as_they_were(tmp_path: Path) -> None:
         assert len(study.done) == ALL
         for number, point in enumerate(SPACE.in_order(0), start=1):
             assert study.done[point] == measured(point, number)
+
+
+def test_a_final_comes_back_for_the_very_same_trials(tmp_path: Path) -> None:
+    held = Final(
+        source_ms=(1.0, 1.1),
+        finalists=(Finalist(trial=3, times_ms=(0.5, 0.6)), Finalist(trial=1, reason="crashed")),
+    )
+    with open_study(tmp_path, SPACE) as study:
+        assert study.final_of([1, 3]) is None
+        study.keep_final(held)
+    with open_study(tmp_path, SPACE) as study:
+        assert study.final_of([1, 3]) == study.final_of([3, 1]) == held
+        assert study.final_of([1]) is None
+        assert study.final_of([1, 2, 3]) is None
 
 
 def test_a_line_that_was_torn_by_a_kill_is_dropped(tmp_path: Path) -> None:

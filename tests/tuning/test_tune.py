@@ -12,15 +12,16 @@ from typer.testing import CliRunner, Result
 
 from edgekit.bundles import read_bundle
 from edgekit.bundles.verify import verify_bundle
+from edgekit.catalog import Catalog
 from edgekit.cli.main import app
 from edgekit.conversion.order import Order
-from edgekit.devices import LocalDevice
-from edgekit.errors import ConversionError, EdgekitError
-from edgekit.tuning import bench
-from edgekit.tuning.record import TuneRecord
+from edgekit.devices import LocalDevice, RunnerSession
+from edgekit.errors import ConversionError, DeviceError, EdgekitError
+from edgekit.tuning import bench, final
+from edgekit.tuning.record import Trial, TuneRecord
 from edgekit.tuning.tune import TuneOrder, Tuning, tune
 from edgekit.vocabulary import Precision
-from tests.conversion.bad_workers import CRASHES, GOOD, WRONG
+from tests.conversion.bad_workers import CRASHES, GOOD, SLOW, WRONG
 from tests.conversion.project import ELSEWHERE, FP32, INT8, only, write_converter, write_target
 from tests.conversion.stripes import write_sampled_classifier
 
@@ -36,7 +37,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def order(project: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> TuneOrder:
-    monkeypatch.setattr(bench, "FINAL_ROUNDS", 3)
+    for module in (bench, final):
+        monkeypatch.setattr(module, "FINAL_ROUNDS", 3)
     write_target(project, "board")
     return TuneOrder(order=Order(model=model, targets=("board",), out=project / "out"), trials=100)
 
@@ -76,7 +78,56 @@ def test_every_point_is_tried_once_and_the_best_handed_out(order: TuneOrder) -> 
     # other limits, another seed: nothing is built or measured again
     again = tune(replace(order, order=replace(order.order, max_drop=0.5), seed=9), catalog=catalog)
     assert (again.measured, again.made_steps) == (0, 0)
-    assert read(again).trials == record.trials
+    assert [own_times(trial) for trial in read(again).trials] == [own_times(trial) for trial in record.trials]
+
+
+def own_times(trial: Trial) -> Trial:
+    """The trial without what a final says of it."""
+    return trial.model_copy(update={"timing": trial.search_timing or trial.timing, "search_timing": None})
+
+
+@pytest.fixture
+def rivals(order: TuneOrder, project: Path, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    """Two converters, of which one is far slower, that meet in the final all the same."""
+    for name, code in {"good": GOOD, "slow": SLOW}.items():
+        write_converter(project, name, FP32, worker=code)
+    monkeypatch.setattr("edgekit.tuning.front._beats", lambda other, trial: False)
+    monkeypatch.setattr("edgekit.tuning.tune.finalists", tuple)
+    return only("good", "slow")
+
+
+def test_the_final_is_held_once_and_decides(order: TuneOrder, rivals: Catalog) -> None:
+    found = tune(order, catalog=rivals)
+    assert found.held_final
+    held = found.record.final
+    assert held is not None
+    assert [len(times) for times in (held.source_ms, *held.times_ms.values())] == [3, 3, 3]
+    for trial in found.record.trials:
+        assert trial.timing is not None
+        assert trial.search_timing is not None
+        assert trial.timing.p50_ms == pytest.approx(sorted(held.times_ms[trial.number])[1], abs=1e-4)
+    assert found.bundle is not None
+    assert found.bundle.manifest.converter == "good"
+    assert found.pick.chosen is not None
+    assert found.bundle.manifest.timing == found.pick.chosen.timing
+    assert "timed in one run with 1 more of the front" in found.bundle.reason
+    again = tune(order, catalog=rivals)
+    assert (again.measured, again.held_final) == (0, False)
+    assert again.record == found.record == read(again)
+
+
+def test_a_finalist_that_fails_is_not_handed_out(
+    order: TuneOrder, rivals: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> RunnerSession:
+        raise DeviceError("no room")
+
+    # the source model was started before
+    monkeypatch.setattr(final, "started", fails)
+    found = tune(order, catalog=rivals)
+    assert found.bundle is None
+    assert found.pick.reason == "in the final its artifact does not run as it should: no room"
+    assert not tune(order, catalog=rivals).held_final, "nor is it tried again"
 
 
 def test_fp32_alone_and_then_what_else_there_is(order: TuneOrder, project: Path) -> None:
