@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -101,6 +102,6 @@ def read_milliseconds(text: str | None) -> float | None:
         value = float(number)
     except ValueError:
         value = -1.0
-    if value <= 0:
+    if not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"--latency {text}: give milliseconds, such as '<20ms'")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,7 @@ def tune(
     contract: ContractOption = None,
     shape: ShapeOption = None,
     samples: SamplesOption = None,
-    seed: Annotated[int, typer.Option(help="Decides the order of the search.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Decides the order of the search.")] = 0,
     force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -112,7 +113,7 @@ def read_memory(text: str | None) -> int | None:
         value = float(number.removesuffix(unit)) * _UNITS[unit]
     except (ValueError, KeyError):
         value = -1.0
-    if value <= 0:
+    if not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"--memory {text}: give megabytes, such as '<200MB'")
     return int(value)
 

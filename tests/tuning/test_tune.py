@@ -264,7 +264,19 @@ def read_json(path: Path) -> dict[str, list[object]]:
 
 
 @pytest.mark.parametrize(
-    "words", [("--memory", "200"), ("--memory", "-3MB"), ("--latency", "soon"), ("--precision", "int7")]
+    "words",
+    [
+        ("--memory", "200"),
+        ("--memory", "-3MB"),
+        ("--memory", "nanMB"),
+        ("--memory", "infGB"),
+        ("--latency", "soon"),
+        ("--latency", "nan"),
+        ("--precision", "int7"),
+        ("--seed", "-1"),
+        ("--seed", str(2**32)),
+    ],
+    ids=" ".join,
 )
 def test_limits_that_cannot_be_read(good: TuneOrder, words: tuple[str, str]) -> None:
     assert command(good, *words).exit_code == 2
