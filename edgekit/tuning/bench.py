@@ -42,7 +42,10 @@ class Bench:
     _tried: dict[tuple[str, str, str], Tried] = field(default_factory=dict)
 
     def measure(self, point: Point, number: int, done: Iterable[Trial]) -> Trial:
-        """The figures of ``point``, or why it has none. ``done``: trials whose artifacts need not be measured again."""
+        """The figures of ``point``, or why it has none. ``done``: trials whose artifacts need not be measured again.
+
+        DeviceError where the source model does not run: no artifact is to blame for that.
+        """
         candidate = self.space.candidates[point.candidate]
         assert candidate.precision is not None  # it can be built
         trial = Trial(
@@ -77,9 +80,11 @@ class Bench:
         if twin := _twin(trial, done):
             figures = {"timing": twin.timing, "peak_bytes": twin.peak_bytes, "reason": twin.reason}
             return trial.model_copy(update={**figures, "same_as": twin.number})
+        source = self.source()
         try:
-            peak, timing = self._run(tried.folder, point.threads)
+            peak, timing = self._run(tried.folder, point.threads, source)
         except DeviceError as error:
+            source.run(1)  # raises where it was the one that ended
             return trial.model_copy(
                 update={
                     "reason": f"its artifact does not run as it should on {point.threads} threads: {error}"
@@ -107,9 +112,8 @@ class Bench:
             )
         return self._source
 
-    def _run(self, bundle: Path, threads: int) -> tuple[int, Timing]:
-        """Peak memory of a fresh runner, and its time in turn with the source model's. DeviceError where it fails."""
-        source = self.source()
+    def _run(self, bundle: Path, threads: int, source: RunnerSession) -> tuple[int, Timing]:
+        """Peak memory of a fresh runner, and its time in turn with the source model's. DeviceError where one fails."""
         with self.yardstick.device.start(bundle, threads=threads) as session:
             memory = PhaseMemory(session)
             cold_start(session, memory)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from edgekit.cli.main import app
 from edgekit.conversion.order import Order
 from edgekit.devices import LocalDevice, RunnerSession
 from edgekit.errors import ConversionError, DeviceError, EdgekitError
+from edgekit.profiling.interleave import interleave
 from edgekit.tuning import bench, final
 from edgekit.tuning.record import Trial, TuneRecord
 from edgekit.tuning.tune import TuneOrder, Tuning, tune
@@ -173,6 +176,26 @@ def test_what_crashes_or_answers_wrongly_is_a_trial_with_a_reason(order: TuneOrd
     assert found.bundle is not None
     assert found.bundle.manifest.converter == "good"
     assert tune(order, catalog=only("good", "wrong", "crashes")).measured == 0
+
+
+def test_a_source_model_that_dies_is_no_fault_of_the_artifact(
+    order: TuneOrder, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_converter(project, "good", FP32, worker=GOOD)
+
+    def killing(sessions: dict[str, RunnerSession], *, rounds: int) -> dict[str, list[float]]:
+        pid = sessions["source"].process.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        return interleave(sessions, rounds=rounds)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench, "interleave", killing)
+        with pytest.raises(DeviceError, match="source"):
+            tune(order, catalog=only("good"))
+    found = tune(order, catalog=only("good"))
+    assert found.measured == 1, "nothing was written down"
+    assert found.record.trials[0].sound
 
 
 def test_a_changed_tool_is_measured_again(order: TuneOrder, project: Path) -> None:
