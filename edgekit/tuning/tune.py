@@ -6,28 +6,26 @@ Works as ``convert`` does, and with its parts: the same plan, workers, step cach
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit import __version__
 from edgekit.catalog import load_catalog
 from edgekit.conversion.convert import work_folder
-from edgekit.conversion.order import Order, take_in
+from edgekit.conversion.order import Order
 from edgekit.conversion.places import output_staging, writing
-from edgekit.conversion.plan import PRECISIONS, plan
-from edgekit.conversion.serve import given_up, open_ones, why_none
-from edgekit.conversion.targets import runs_here
+from edgekit.conversion.serve import open_ones
 from edgekit.conversion.trial import make_yardstick
 from edgekit.conversion.workshop import Workshop
 from edgekit.devices import LocalDevice
-from edgekit.errors import ConversionError, EdgekitError
+from edgekit.errors import EdgekitError
 from edgekit.host import detect
 from edgekit.tuning.bench import Bench
 from edgekit.tuning.final import finalists, retimed, run_final
 from edgekit.tuning.front import Pick, pick
+from edgekit.tuning.ground import Ground, survey
 from edgekit.tuning.handout import hand_out
 from edgekit.tuning.identity import search_id
 from edgekit.tuning.kept import KeptAnswers
@@ -36,14 +34,10 @@ from edgekit.tuning.space import Space
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
-    from edgekit.catalog_schema import Target
-    from edgekit.conversion.candidates import Candidate
-    from edgekit.conversion.order import Intake
     from edgekit.conversion.results import KeptBundle
     from edgekit.conversion.workers import Told
     from edgekit.progress import Advance
     from edgekit.tuning.study import Study
-    from edgekit.vocabulary import Precision
 
 RECORD = "tune.json"
 KEPT = ".tune"
@@ -119,31 +113,15 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
     """
     _need_optuna()
     catalog = catalog or load_catalog()
-    (target_id,) = order.order.targets
-    target, host = catalog.target(target_id), catalog.target("host")
-    if not runs_here(target, host):
-        raise ConversionError(
-            f"tune takes times, and this machine is no {target.id}. Run it there, or: edgekit convert -t {target.id}"
-        )
-    intake = take_in(order.order)
-    # all precisions, so that a search for some of them goes on with the same trials
-    every = plan(catalog, target, replace(intake.wish, precisions=PRECISIONS))
-    found = [_asked_for(candidate, order.order.precisions) for candidate in every]
-    threads = min(target.threads, host.threads)
-    space = Space.over(found, threads)
-    if not space.points:
-        raise ConversionError(f"{target.id}: nothing can be built: {why_none(given_up(found))}")
-    name = f"{intake.model.name}-{target.id}"
+    ground = survey(order.order, catalog)
     with ExitStack() as stack:
-        staging = stack.enter_context(output_staging(order.order.out, [name], force=order.order.force))
+        staging = stack.enter_context(
+            output_staging(order.order.out, [ground.bundle_name], force=order.order.force)
+        )
         if advance:
             advance(0, 1, "asking the source model")
-        bench = _bench(order, catalog, intake, space, open_ones(every), work_folder(stack), stack, threads)
-        identity = search_id(catalog, target, every, bench.workshop, bench.yardstick, threads=threads)
-        folder = order.order.out / KEPT / identity[:16]
-        study = _open(stack, folder, space)
-        bench.kept = KeptAnswers(folder / "answers")
-        bench.yardstick.known.update(bench.kept.all())
+        bench, folder = _bench(order, catalog, ground, stack)
+        study = _open(stack, folder, ground.space)
         measured = _search(order, study, bench, advance)
         trials = study.trials
         picked = pick(trials, order.limits)
@@ -152,7 +130,7 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
             trials = retimed(trials, final)
             picked = pick(trials, order.limits, final)
         bundle = hand_out(order.order, bench, picked, staging, trials) if picked.chosen else None
-        record = _record(order, target, intake, space, trials, final, picked, bundle, threads)
+        record = _record(order, ground, trials, final, picked, bundle)
         place = order.order.out / RECORD
         with writing(order.order.out):
             record.write(place)
@@ -167,16 +145,9 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
         held_final=held,
         made_steps=bench.workshop.made,
         reused_steps=bench.workshop.reused,
-        given_up=tuple((candidate.label, candidate.reason) for candidate in found if candidate.reason),
-        notes=intake.notes,
+        given_up=tuple((item.label, item.reason) for item in ground.candidates if item.reason),
+        notes=ground.intake.notes,
     )
-
-
-def _asked_for(candidate: Candidate, precisions: Sequence[Precision]) -> Candidate:
-    """The candidate, given up where its precision is not wanted; fp32 remains, as in every plan."""
-    if candidate.reason or candidate.precision in ("fp32", *precisions):
-        return candidate
-    return candidate.without(f"{candidate.precision} was not asked for (--precision)")
 
 
 def _search(order: TuneOrder, study: Study, bench: Bench, advance: Advance | None) -> int:
@@ -226,57 +197,47 @@ def _open(stack: ExitStack, folder: Path, space: Space) -> Study:
         return stack.enter_context(open_study(folder, space))
 
 
-def _bench(
-    order: TuneOrder,
-    catalog: Catalog,
-    intake: Intake,
-    space: Space,
-    candidates: Sequence[Candidate],
-    work: Path,
-    stack: ExitStack,
-    threads: int,
-) -> Bench:
-    yardstick = make_yardstick(intake, LocalDevice(), work, threads=threads)
+def _bench(order: TuneOrder, catalog: Catalog, ground: Ground, stack: ExitStack) -> tuple[Bench, Path]:
+    """Ask the source model and encode the data; the bench, and the folder that the search is kept in."""
+    work, threads = work_folder(stack), ground.threads
+    yardstick = make_yardstick(ground.intake, LocalDevice(), work, threads=threads)
     workshop = Workshop.open(
-        catalog,
-        intake,
-        candidates,
-        work,
-        threads=threads,
-        effort=order.order.effort,
+        catalog, ground.intake, open_ones(ground.plan), work, threads=threads, effort=order.order.effort
     )
-    return Bench(
-        space=space,
+    identity = search_id(catalog, ground.target, ground.plan, workshop, yardstick, threads=threads)
+    folder = order.order.out / KEPT / identity[:16]
+    kept = KeptAnswers(folder / "answers")
+    yardstick.known.update(kept.all())
+    bench = Bench(
+        space=ground.space,
         workshop=workshop,
         yardstick=yardstick,
         work=work,
-        kept=KeptAnswers(work / "answers"),
+        kept=kept,
         stack=stack,
         source_threads=threads,
     )
+    return bench, folder
 
 
 def _record(
     order: TuneOrder,
-    target: Target,
-    intake: Intake,
-    space: Space,
+    ground: Ground,
     trials: tuple[Trial, ...],
     final: Final | None,
     picked: Pick,
     bundle: KeptBundle | None,
-    threads: int,
 ) -> TuneRecord:
     return TuneRecord(
         schema=1,
         edgekit=__version__,
-        model=intake.model.name,
-        target=target.id,
+        model=ground.intake.model.name,
+        target=ground.target.id,
         machine=detect().cpu,
-        source_threads=threads,
-        data=intake.evaluation.data,
+        source_threads=ground.threads,
+        data=ground.intake.evaluation.data,
         limits=order.limits,
-        points=len(space.points),
+        points=len(ground.space.points),
         trials=trials,
         front=tuple(trial.number for trial in picked.front),
         final=final,
