@@ -13,6 +13,7 @@ from edgekit.bundles.manifest import Dropped
 from edgekit.bundles.write import ARTIFACT
 from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
 from edgekit.conversion.order import Intake, Order
+from edgekit.conversion.parity import CAP_DB, NOTHING_QUANTIZED
 from edgekit.conversion.places import write_bundle
 from edgekit.conversion.rescue import Rescue, can_be_rescued, evaluations, fewest, in_order, is_own_int8
 from edgekit.conversion.results import Conversion, KeptBundle
@@ -298,8 +299,9 @@ def why_none(dropped: Sequence[Dropped]) -> str:
 
 def _is_too_far(lost: Dropped) -> bool:
     """Whether the candidate ran and answered, only not near enough."""
-    answered = lost.fidelity is not None and lost.fidelity.sqnr_db > -100
-    return answered and "nothing was quantized" not in lost.reason
+    # the other end of the scale stands for answers of another shape, or that are no numbers
+    answered = lost.fidelity is not None and lost.fidelity.sqnr_db > -CAP_DB
+    return answered and NOTHING_QUANTIZED not in lost.reason
 
 
 def _more(lost: Dropped, reason: str) -> Dropped:
