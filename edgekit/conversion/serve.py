@@ -206,12 +206,12 @@ class Server:
             )
             return result if isinstance(result, Entrant) else None
 
-        found, made = fewest(len(ordered), attempt)
+        found, _ = fewest(len(ordered), attempt)
         if found is None:
             share = sum(map(table.share, ordered))
             return _more(lost, f"not mended by {len(ordered)} layers in float ({share:.0%} of the MACs)"), []
         kept = tuple(layer for layer in ordered if layer.node in found.candidate.kept_float)
-        rescue = Rescue(lost=lost.reason, kept=kept, macs_share=sum(map(table.share, kept)), evaluations=made)
+        rescue = Rescue(lost=lost.reason, kept=kept, macs_share=sum(map(table.share, kept)))
         self._rescues[found.folder] = rescue
         return _more(lost, f"mended with {len(kept)} of {len(table.layers)} layers in float"), [found]
 

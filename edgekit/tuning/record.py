@@ -136,9 +136,6 @@ class TuneRecord(Strict):
     bundle: str | None = None
     """Name of what was handed out, beside this file."""
 
-    def trial(self, number: int) -> Trial:
-        return next(trial for trial in self.trials if trial.number == number)
-
     def write(self, path: Path) -> None:
         """Write it whole or not at all. OSError where that fails."""
         staging = path.with_name(f".{path.name}.part")

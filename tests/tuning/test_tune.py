@@ -58,6 +58,7 @@ def test_every_point_is_tried_once_and_the_best_handed_out(order: TuneOrder) -> 
     assert record == found.record
     assert (record.points, len(record.trials), found.measured) == (POINTS, POINTS, POINTS)
     assert len({trial.point for trial in record.trials}) == POINTS
+    numbered = {trial.number: trial for trial in record.trials}
     sound = [trial for trial in record.trials if trial.sound]
     assert len(sound) > POINTS // 2, "ranges by entropy may be too narrow for so small a net"
     for trial in sound:
@@ -65,7 +66,7 @@ def test_every_point_is_tried_once_and_the_best_handed_out(order: TuneOrder) -> 
         assert trial.accuracy is not None
         assert trial.accuracy.samples == 40
         assert (trial.peak_bytes or 0) > 20e6, "an interpreter with numpy and a runtime takes as much"
-        twin = record.trial(trial.same_as) if trial.same_as else None
+        twin = numbered[trial.same_as] if trial.same_as else None
         assert twin is None or twin.artifact_sha256 == trial.artifact_sha256
     assert len({trial.artifact_sha256 for trial in record.trials}) > 3, (
         "ranges and rounding make a difference"
