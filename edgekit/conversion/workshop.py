@@ -220,15 +220,7 @@ class Workshop:
         }
 
     def _quantize(self, prepared: FinishedStep, options: Options) -> FinishedStep:
-        assert self.calibration is not None  # the plan gives up candidates that lack it
-        key: Key = {
-            "step": "quantize",
-            "parent": prepared.sha256,
-            "options": dict(options),
-            "calibration": self.calibration.sha256,
-            "code": [code_sha256(_ENGINE / room) for room in ("models", "quantization")],
-            "tools": package_versions(("onnx", "onnxruntime", "numpy")),
-        }
+        key = self._quantization_key("quantize", prepared.sha256, options)
         stage = Stage(path=prepared.artifact, sha256=prepared.sha256)
 
         def make(out: Path) -> ConversionReply:
@@ -238,15 +230,7 @@ class Workshop:
         return self._step(key, make)
 
     def _sense(self, prepared: FinishedStep, quantized: FinishedStep, options: Options) -> FinishedStep:
-        assert self.calibration is not None  # what is quantized had it
-        key: Key = {
-            "step": "sensitivity",
-            "parent": [prepared.sha256, quantized.sha256],
-            "options": dict(options),
-            "calibration": self.calibration.sha256,
-            "code": [code_sha256(_ENGINE / room) for room in ("models", "quantization")],
-            "tools": package_versions(("onnx", "onnxruntime", "numpy")),
-        }
+        key = self._quantization_key("sensitivity", [prepared.sha256, quantized.sha256], options)
         stage = Stage(path=prepared.artifact, sha256=prepared.sha256)
 
         def make(out: Path) -> ConversionReply:
@@ -255,6 +239,18 @@ class Workshop:
             return sense(request, log=self._log("sensitivity", key), told=self.told)
 
         return self._step(key, make)
+
+    def _quantization_key(self, step: str, parent: str | list[str], options: Options) -> Key:
+        """What a step depends on that edgekit's own quantization does."""
+        assert self.calibration is not None  # the plan gives up candidates that lack it
+        return {
+            "step": step,
+            "parent": parent,
+            "options": dict(options),
+            "calibration": self.calibration.sha256,
+            "code": [code_sha256(_ENGINE / room) for room in ("models", "quantization")],
+            "tools": package_versions(("onnx", "onnxruntime", "numpy")),
+        }
 
     def _convert(self, link: Link, stage: Stage, options: Options) -> FinishedStep:
         converter, variant = link.converter, link.variant

@@ -197,6 +197,7 @@ def _values(trial: Trial, others: tuple[Trial, ...]) -> tuple[float, ...]:
         return trial.timing.ratio, trial.peak_bytes / MEGABYTE, trial.quality
     rows = [_values(other, ()) for other in others if other.sound]
     if not rows:
+        # any figures will do: that nothing was sound the sampler learns from the constraint
         return (1.0, 1000.0, 0.0) if others else ()
     return max(row[0] for row in rows), max(row[1] for row in rows), min(row[2] for row in rows)
 
