@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 import typer.main
 from typer.testing import CliRunner
 
-from edgekit.cli.convert import read_share
 from edgekit.cli.main import app
+from edgekit.cli.options import read_precisions, read_share
+from edgekit.conversion.plan import AUTOMATIC
 from tests.runner.kernel_peak import peak_bytes
 
 EDGEKIT = Path(sys.executable).with_name("edgekit")
@@ -112,6 +114,27 @@ def test_a_value_that_cannot_be_read_is_a_usage_error(
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.01", 0.01), ("0", 0.0), ("100%", 1.0)])
 def test_max_drop_is_a_share(text: str, share: float) -> None:
     assert read_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (["int8"], ("int8",)),
+        (["int8-dynamic,fp32", "int8"], ("fp32", "int8", "int8-dynamic")),
+        (["auto, int4-weights"], (*AUTOMATIC, "int4-weights")),
+        (None, AUTOMATIC),
+    ],
+)
+def test_precisions_are_repeated_or_stand_between_commas(
+    given: list[str] | None, asked: tuple[str, ...]
+) -> None:
+    assert read_precisions(given) == asked
+
+
+@pytest.mark.parametrize("given", ["int7", "int8,", "int8;fp32"])
+def test_a_precision_that_is_none(given: str) -> None:
+    with pytest.raises(typer.BadParameter, match=f"--precision {given}: '.*' is none; use auto, fp32"):
+        read_precisions([given])
 
 
 def test_a_wrong_model_exits_1_with_one_line(tmp_path: Path) -> None:

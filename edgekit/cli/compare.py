@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.options import ShapeOption, ThreadsOption, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
-from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import GateFailedError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def compare(
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the gates as JUnit XML to this file.")] = None,
     on: Annotated[str, typer.Option("--on", help="Device.")] = "local",
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
+    threads: ThreadsOption = 1,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences of both.")] = 20.0,
     shape: ShapeOption = None,
     json: JsonOption = False,

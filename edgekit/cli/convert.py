@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit.cli.facts import counted, usable_catalog
+from edgekit.cli.options import (
+    CalibOption,
+    ContractOption,
+    Effort,
+    EvalOption,
+    ForceOption,
+    LatencyOption,
+    MaxDropOption,
+    ModelArgument,
+    PrecisionOption,
+    SamplesOption,
+    ShapeOption,
+    read_milliseconds,
+    read_precisions,
+    read_shapes,
+    read_share,
+)
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
-from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -18,52 +33,31 @@ if TYPE_CHECKING:
     from edgekit.conversion.candidates import Candidate
     from edgekit.conversion.convert import Conversion
     from edgekit.conversion.results import KeptBundle
-    from edgekit.vocabulary import Precision
-
-
-class Effort(StrEnum):
-    """What ``--effort`` takes; the words of :mod:`edgekit.quantization.effort`, which loads onnx."""
-
-    fast = "fast"
-    normal = "normal"
-    max = "max"
 
 
 def convert(
-    model: Annotated[str, typer.Argument(help="A model file (.onnx, .tflite), or the id of a zoo model.")],
+    model: ModelArgument,
     target: Annotated[list[str], typer.Option("-t", "--target", help="What to build for; repeatable.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the bundles.")] = Path(),
-    precision: Annotated[
-        list[str] | None,
-        typer.Option(help="auto, fp32, fp16, int8, int8-dynamic, int8-weights, int4-weights; repeatable."),
-    ] = None,
-    calib: Annotated[
-        Path | None, typer.Option(help="Folder of images, or file of texts, to calibrate int8 with.")
-    ] = None,
+    precision: PrecisionOption = None,
+    calib: CalibOption = None,
     data_free: Annotated[
         bool,
         typer.Option("--data-free", help="Calibrate int8 on synthetic inputs; marked as uncalibrated."),
     ] = False,
-    evaluation: Annotated[
-        Path | None, typer.Option("--eval", help="Samples to compare on, with labels where you have them.")
-    ] = None,
-    contract: Annotated[
-        Path | None,
-        typer.Option(help="How inputs are made and outputs read; default: contract.toml beside MODEL."),
-    ] = None,
+    evaluation: EvalOption = None,
+    contract: ContractOption = None,
     shape: ShapeOption = None,
-    max_drop: Annotated[
-        str | None, typer.Option(help="Highest loss of accuracy; default 1% where there are labels.")
-    ] = None,
-    latency: Annotated[str | None, typer.Option(help="Highest latency (p50), such as '<20ms'.")] = None,
+    max_drop: MaxDropOption = None,
+    latency: LatencyOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: what the target has.")] = None,
     effort: Annotated[
         Effort, typer.Option(help="How much time int8 may take: fast, normal or max.", case_sensitive=False)
     ] = Effort.normal,
-    samples: Annotated[int | None, typer.Option(min=1, help="Use at most so many samples.")] = None,
+    samples: SamplesOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; build nothing.")] = False,
     zipped: Annotated[bool, typer.Option("--zip", help="Write each bundle as one zip.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what stands in the way.")] = False,
+    force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
     """Build, check and time candidates for each target; keep the best one of each.
@@ -88,7 +82,7 @@ def convert(
             calibration=calib,
             data_free=data_free,
             evaluation=evaluation,
-            precisions=_precisions(precision or []),
+            precisions=read_precisions(precision),
             max_drop=read_share(max_drop),
             latency_ms=read_milliseconds(latency),
             threads=threads,
@@ -180,44 +174,3 @@ def _row(bundle: KeptBundle) -> list[str]:
 def _lost_row(entry: Dropped) -> list[str]:
     way = " ".join(part for part in (entry.converter, entry.precision, entry.variant) if part)
     return [entry.target, way, entry.reason]
-
-
-def _precisions(given: list[str]) -> tuple[Precision, ...]:
-    from edgekit.conversion.plan import AUTOMATIC, PRECISIONS
-
-    unknown = [word for word in given if word not in ("auto", *PRECISIONS)]
-    if unknown:
-        raise typer.BadParameter(f"--precision {unknown[0]}: use auto, {', '.join(PRECISIONS)}")
-    if not given or "auto" in given:
-        return AUTOMATIC + tuple(word for word in PRECISIONS if word in given and word not in AUTOMATIC)
-    return tuple(precision for precision in PRECISIONS if precision in given)
-
-
-def read_share(text: str | None) -> float | None:
-    """``1%`` or ``0.01`` as 0.01."""
-    if text is None:
-        return None
-    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = -1.0
-    if value >= 1 and not percent:  # a whole number is meant in percent, and would allow any loss
-        raise typer.BadParameter(f"--max-drop {text}: write {text}% or {value / 100:g}")
-    if not 0 <= value <= 1:
-        raise typer.BadParameter(f"--max-drop {text}: give a share, such as 1% or 0.01")
-    return value
-
-
-def read_milliseconds(text: str | None) -> float | None:
-    """``<20ms``, ``20ms`` or ``20`` as 20.0."""
-    if text is None:
-        return None
-    number = text.strip().removeprefix("<").removeprefix("=").removesuffix("ms").strip()
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if value <= 0:
-        raise typer.BadParameter(f"--latency {text}: give milliseconds, such as '<20ms'")
-    return value

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgekit.cli.facts import binary, print_facts, si, usable_catalog
+from edgekit.cli.options import ModelArgument, ShapeOption, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
-from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _ROWS_A_REASON = 3
 
 
 def inspect(
-    model: Annotated[str, typer.Argument(help="A model file (.onnx, .tflite), or the id of a zoo model.")],
+    model: ModelArgument,
     target: Annotated[
         list[str] | None, typer.Option("-t", "--target", help="Say what will not run there; repeatable.")
     ] = None,

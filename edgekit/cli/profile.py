@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgekit.cli.options import ShapeOption, ThreadsOption, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
-from edgekit.cli.shapes import ShapeOption, read_shapes
 
 if TYPE_CHECKING:
     from edgekit.profiling.record import Measurement
@@ -23,7 +23,7 @@ def profile(
         list[str], typer.Argument(help="Bundles (folder or zip), model files (.onnx, .tflite) or zoo ids.")
     ],
     on: Annotated[list[str] | None, typer.Option("--on", help="Device; repeatable. Default: local.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
+    threads: ThreadsOption = 1,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences per bundle.")] = 8.0,
     runs: Annotated[int | None, typer.Option(min=1, help="Timed inferences, instead of --duration.")] = None,
     shape: ShapeOption = None,

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.convert import Effort, read_milliseconds, read_share
 from edgekit.cli.facts import counted, usable_catalog
+from edgekit.cli.options import (
+    CalibOption,
+    ContractOption,
+    Effort,
+    EvalOption,
+    ForceOption,
+    LatencyOption,
+    MaxDropOption,
+    ModelArgument,
+    PrecisionOption,
+    SamplesOption,
+    ShapeOption,
+    read_milliseconds,
+    read_precisions,
+    read_shapes,
+    read_share,
+)
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
-from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import GateFailedError
 
 if TYPE_CHECKING:
@@ -21,18 +37,17 @@ _UNITS = {"kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2*
 
 
 def tune(
-    model: Annotated[str, typer.Argument(help="A model file (.onnx, .tflite), or the id of a zoo model.")],
+    model: ModelArgument,
     target: Annotated[
         str, typer.Option("-t", "--target", help="What to tune for; this machine must be one.")
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the bundle and tune.json.")] = Path(),
-    latency: Annotated[str | None, typer.Option(help="Highest latency (p50), such as '<20ms'.")] = None,
+    latency: LatencyOption = None,
+    precision: PrecisionOption = None,
     memory: Annotated[
         str | None, typer.Option(help="Highest resident memory of the runner, such as '<200MB'.")
     ] = None,
-    max_drop: Annotated[
-        str | None, typer.Option(help="Highest loss of accuracy; default 1% where there are labels.")
-    ] = None,
+    max_drop: MaxDropOption = None,
     trials: Annotated[
         int, typer.Option(min=1, help="At most so many trials, those of earlier runs included.")
     ] = 100,
@@ -40,20 +55,13 @@ def tune(
         Effort,
         typer.Option(help="How many samples int8 is fitted on: fast, normal or max.", case_sensitive=False),
     ] = Effort.normal,
-    calib: Annotated[
-        Path | None, typer.Option(help="Folder of images, or file of texts, to calibrate int8 with.")
-    ] = None,
-    evaluation: Annotated[
-        Path | None, typer.Option("--eval", help="Samples to compare on, with labels where you have them.")
-    ] = None,
-    contract: Annotated[
-        Path | None,
-        typer.Option(help="How inputs are made and outputs read; default: contract.toml beside MODEL."),
-    ] = None,
+    calib: CalibOption = None,
+    evaluation: EvalOption = None,
+    contract: ContractOption = None,
     shape: ShapeOption = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Use at most so many samples.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides the order of the search.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace what stands in the way.")] = False,
+    samples: SamplesOption = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Decides the order of the search.")] = 0,
+    force: ForceOption = False,
     json: JsonOption = False,
 ) -> None:
     """Search converter, precision, ranges, rounding and threads; hand out the fastest that keeps to all limits.
@@ -78,6 +86,7 @@ def tune(
             shapes=read_shapes(shape),
             calibration=calib,
             evaluation=evaluation,
+            precisions=read_precisions(precision),
             max_drop=read_share(max_drop),
             latency_ms=read_milliseconds(latency),
             effort=effort.value,
@@ -104,7 +113,7 @@ def read_memory(text: str | None) -> int | None:
         value = float(number.removesuffix(unit)) * _UNITS[unit]
     except (ValueError, KeyError):
         value = -1.0
-    if value <= 0:
+    if not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"--memory {text}: give megabytes, such as '<200MB'")
     return int(value)
 
@@ -118,6 +127,11 @@ def _print(found: Tuning) -> None:
         f"{counted(found.measured, 'trial')} made, {reused} kept from earlier runs; "
         f"{len(record.trials)} of {counted(record.points, 'point')} tried"
     )
+    if record.final:
+        finalists = counted(len(record.final.finalists), "trial")
+        note(
+            f"final: {finalists} of the front timed once more in one run{'' if found.held_final else ', earlier'}"
+        )
     shown = [*found.pick.front]
     if found.pick.nearest and found.pick.nearest not in shown:
         shown.append(found.pick.nearest)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.options import BundleArgument
 from edgekit.cli.output import JsonOption, print_json, print_table, progress
 from edgekit.errors import GateFailedError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="A bundle: folder or zip.")],
+    bundle: BundleArgument,
     model: Annotated[
         Path | None, typer.Option("-m", "--model", help="The source model: compare with it again.")
     ] = None,

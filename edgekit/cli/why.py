@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit.cli.options import BundleArgument, ThreadsOption
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class By(StrEnum):
 
 
 def why(
-    bundle: Annotated[Path, typer.Argument(help="A bundle: folder or zip.")],
+    bundle: BundleArgument,
     source: Annotated[
         Path | None, typer.Option(help="The source model, for what the bundle does not carry.")
     ] = None,
@@ -33,7 +34,7 @@ def why(
     times: Annotated[
         Path | None, typer.Option(help="A file of `profile -o`; default: time the operators here.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the runtime.")] = 1,
+    threads: ThreadsOption = 1,
     by: Annotated[By, typer.Option(help="What the table is sorted by: the most of it first.")] = By.error,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write one HTML page with a plot.")] = None,
     json: JsonOption = False,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Outputs = Mapping[str, Array]
 
+NOTHING_QUANTIZED = "nothing was quantized"
+"""How the reason begins where a file merely calls itself quantized."""
 CAP_DB = 200.0
 """SQNR of equal tensors, which would be infinite."""
 UNDECIDED = 0.3
@@ -202,7 +204,8 @@ def _unquantized(weights: Mapping[str, int] | None, precision: Precision) -> str
     wanted = _STORED_AS.get(precision)
     if weights is None or wanted is None or any(weights[dtype] for dtype in wanted & weights.keys()):
         return None
-    return f"nothing was quantized: no weight is stored as {precision.removesuffix('-dynamic').removesuffix('-weights')}"
+    kind = precision.removesuffix("-dynamic").removesuffix("-weights")
+    return f"{NOTHING_QUANTIZED}: no weight is stored as {kind}"
 
 
 def _too_far(output: OutputFidelity, precision: Precision, limits: Limits) -> str | None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekit.bundles import SUFFIX, is_bundle
 from edgekit.bundles.archive import pack
+from edgekit.bundles.write import finish
+from edgekit.conversion.results import KeptBundle
 from edgekit.errors import BundleError
 from edgekit.staging import move_into_place, staging_folder
+
+if TYPE_CHECKING:
+    from edgekit.bundles.manifest import Manifest
+    from edgekit.conversion.order import Order
 
 
 @contextmanager
@@ -38,17 +46,25 @@ def bundle_path(out: Path, name: str) -> Path:
     return out / f"{name}{SUFFIX}"
 
 
-def place_bundle(staged: Path, out: Path, name: str, *, zipped: bool) -> Path:
-    """Move the finished bundle folder ``staged`` to its place in ``out``, as a zip where asked for."""
-    place = bundle_path(out, name)
-    with writing(out):
-        if not zipped:
-            move_into_place(staged, place)
-            return place
-        archive = staged.with_name(f"{staged.name}.zip")
-        pack(staged, archive)
-        move_into_place(archive, place)
-        return place
+def write_bundle(
+    folder: Path, manifest: Manifest, staging: Path, order: Order, *, reason: str, size_bytes: int
+) -> KeptBundle:
+    """Finish what was laid out in ``folder`` with ``manifest``, and put it in its place in ``order.out``.
+
+    ``reason``: why it was kept; ``size_bytes``: of its artifact.
+    """
+    staged, place = staging / manifest.name, bundle_path(order.out, manifest.name)
+    with writing(order.out):
+        shutil.copytree(folder, staged)
+        finished = finish(staged, manifest)
+        if order.zipped:
+            archive = staged.with_name(f"{staged.name}.zip")
+            pack(staged, archive)
+            staged = archive
+        move_into_place(staged, place)
+    return KeptBundle(
+        target=manifest.target, path=place, manifest=finished, reason=reason, size_bytes=size_bytes
+    )
 
 
 @contextmanager

@@ -38,7 +38,6 @@ class Rescue:
     kept: tuple[LayerSensitivity, ...]
     """The layers in float, the one that loses most first."""
     macs_share: float
-    evaluations: int
 
     @property
     def note(self) -> str:

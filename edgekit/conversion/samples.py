@@ -84,7 +84,7 @@ def synthetic_samples(contract: LoadedContract, count: int) -> Samples:
 
 def _random_evaluation(contract: LoadedContract, count: int, *, synthetic: bool) -> Evaluation:
     make = _synthetic_raw if synthetic else _random_raw
-    # below those of the calibration, however many there are
+    # none of the calibration's, which begin at RANDOM, however many it takes
     seeds = [seed if seed < RANDOM else seed + 10**6 for seed in range(count)]
     samples = Samples(
         RANDOM_INPUTS, tuple(Sample(f"random {seed}", partial(make, contract, seed)) for seed in seeds)

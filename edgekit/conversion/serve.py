@@ -9,23 +9,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.bundles.manifest import Calibration, Dropped, Manifest
-from edgekit.bundles.write import ARTIFACT, finish, runtime_version
-from edgekit.conversion.cache import StepCache
+from edgekit.bundles.manifest import Dropped
+from edgekit.bundles.write import ARTIFACT
 from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
-from edgekit.conversion.integers import Int8Artifact, int8_note
 from edgekit.conversion.order import Intake, Order
-from edgekit.conversion.places import place_bundle, writing
+from edgekit.conversion.parity import CAP_DB, NOTHING_QUANTIZED
+from edgekit.conversion.places import write_bundle
 from edgekit.conversion.rescue import Rescue, can_be_rescued, evaluations, fewest, in_order, is_own_int8
 from edgekit.conversion.results import Conversion, KeptBundle
 from edgekit.conversion.targets import runs_here, target_notes
-from edgekit.conversion.trial import Tried, Yardstick, make_yardstick, time_in_turn, try_candidate
+from edgekit.conversion.trial import (
+    Tried,
+    Yardstick,
+    integers_note,
+    make_yardstick,
+    time_in_turn,
+    try_candidate,
+)
 from edgekit.conversion.workshop import Workshop
-from edgekit.data import CalibrationSet, write_calibration
 from edgekit.devices import LocalDevice
 from edgekit.digest import digests
 from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError, WorkerError
-from edgekit.paths import cache_dir
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
@@ -104,17 +108,8 @@ class Server:
         candidates = [candidate for plan in plans for candidate in open_ones(plan)]
         progress.step("asking the source model")
         yardstick = make_yardstick(intake, LocalDevice(), work, threads=threads)
-        cache = cache_dir() / "conversion"
-        workshop = Workshop(
-            catalog=catalog,
-            model=intake.model,
-            task=intake.contract.schema.task,
-            calibration=_calibration(intake, candidates, work),
-            threads=threads,
-            effort=order.effort,
-            told=progress.within,
-            cache=StepCache(cache / "steps"),
-            logs=cache / "logs",
+        workshop = Workshop.open(
+            catalog, intake, candidates, work, threads=threads, effort=order.effort, told=progress.within
         )
         return cls(
             order=order,
@@ -211,12 +206,12 @@ class Server:
             )
             return result if isinstance(result, Entrant) else None
 
-        found, made = fewest(len(ordered), attempt)
+        found, _ = fewest(len(ordered), attempt)
         if found is None:
             share = sum(map(table.share, ordered))
             return _more(lost, f"not mended by {len(ordered)} layers in float ({share:.0%} of the MACs)"), []
         kept = tuple(layer for layer in ordered if layer.node in found.candidate.kept_float)
-        rescue = Rescue(lost=lost.reason, kept=kept, macs_share=sum(map(table.share, kept)), evaluations=made)
+        rescue = Rescue(lost=lost.reason, kept=kept, macs_share=sum(map(table.share, kept)))
         self._rescues[found.folder] = rescue
         return _more(lost, f"mended with {len(kept)} of {len(table.layers)} layers in float"), [found]
 
@@ -234,12 +229,13 @@ class Server:
             lost.append(_lost(kept, choice.reason))
             reason = f"nothing keeps to {limit:g} ms; the nearest, {kept.candidate.label}, {choice.reason}"
             return Outcome(target=target.id, kept=None, dropped=tuple(lost), beaten=beaten, why_none=reason)
-        manifest = self._tried[kept.folder].manifest.model_copy(
+        tried = self._tried[kept.folder]
+        manifest = tried.manifest.model_copy(
             update={
                 "fidelity": kept.fidelity,
                 "accuracy": kept.accuracy,
                 "timing": kept.timing,
-                "calibration": self._calibration_of(kept.candidate),
+                "calibration": self.workshop.calibration_of(kept.candidate, synthetic=self.order.data_free),
                 "dropped": tuple(lost),
                 "candidates": beaten,
             }
@@ -247,7 +243,9 @@ class Server:
         rescue = self._rescues.get(kept.folder)
         reason = f"{choice.reason}; {rescue.note}" if rescue else choice.reason
         table, missing = self._sensitivity(kept)
-        integers = self._integers(kept.candidate, kept.folder, manifest)
+        integers = integers_note(kept.candidate, tried, self.intake.model)
+        if integers:
+            self.said.append(integers)
         calibration = manifest.calibration
         notes = (
             *manifest.notes,
@@ -258,7 +256,14 @@ class Server:
             *filter(None, [integers]),
         )
         manifest = manifest.model_copy(update={"notes": notes, "sensitivity": table})
-        bundle = self._write(kept, manifest, reason)
+        bundle = write_bundle(
+            kept.folder,
+            manifest,
+            self.staging,
+            self.order,
+            reason=reason,
+            size_bytes=kept.size_bytes,
+        )
         return Outcome(target=target.id, kept=bundle, dropped=tuple(lost), beaten=beaten)
 
     def _sensitivity(self, kept: Entrant) -> tuple[str | None, list[str]]:
@@ -273,42 +278,6 @@ class Server:
         except WorkerError as error:
             return None, [f"error by layer is not known: {error}"]
         return table.write(kept.folder).name, []
-
-    def _write(self, kept: Entrant, manifest: Manifest, reason: str) -> KeptBundle:
-        staged = self.staging / manifest.name
-        with writing(self.order.out):
-            shutil.copytree(kept.folder, staged)
-            finished = finish(staged, manifest)
-        path = place_bundle(staged, self.order.out, manifest.name, zipped=self.order.zipped)
-        return KeptBundle(
-            target=manifest.target, path=path, manifest=finished, reason=reason, size_bytes=kept.size_bytes
-        )
-
-    def _integers(self, candidate: Candidate, folder: Path, manifest: Manifest) -> str | None:
-        """What is known here of the int8 answers there."""
-        runtime, artifact = candidate.runtime, manifest.artifact
-        found = Int8Artifact(
-            path=folder / artifact.path,
-            format=artifact.format,
-            precision=artifact.precision,
-            wide_weights=runtime.int8_weight_bits == 8 or bool(self.intake.model.quantized),
-            version=runtime_version(runtime.id),
-        )
-        note = int8_note(candidate.target, runtime, found, is_host=candidate.target.id == self.host.id)
-        if note:
-            self.said.append(note)
-        return note
-
-    def _calibration_of(self, candidate: Candidate) -> Calibration | None:
-        used = self.workshop.calibration
-        if used is None or not candidate.chain[-1].variant.needs_calibration:
-            return None
-        return Calibration(
-            source=used.source,
-            samples=used.samples,
-            sha256=used.sha256,
-            synthetic=self.order.data_free,
-        )
 
 
 def open_ones(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -328,18 +297,11 @@ def why_none(dropped: Sequence[Dropped]) -> str:
     )
 
 
-def _calibration(intake: Intake, candidates: Sequence[Candidate], work: Path) -> CalibrationSet | None:
-    """The encoded calibration data, where any candidate needs them."""
-    needed = any(candidate.chain[-1].variant.needs_calibration for candidate in candidates)
-    if intake.calibration is None or not needed:
-        return None
-    return write_calibration(intake.calibration, intake.contract, work / "calibration")
-
-
 def _is_too_far(lost: Dropped) -> bool:
     """Whether the candidate ran and answered, only not near enough."""
-    answered = lost.fidelity is not None and lost.fidelity.sqnr_db > -100
-    return answered and "nothing was quantized" not in lost.reason
+    # the other end of the scale stands for answers of another shape, or that are no numbers
+    answered = lost.fidelity is not None and lost.fidelity.sqnr_db > -CAP_DB
+    return answered and NOTHING_QUANTIZED not in lost.reason
 
 
 def _more(lost: Dropped, reason: str) -> Dropped:

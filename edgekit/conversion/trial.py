@@ -6,15 +6,23 @@ import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit import __version__
 from edgekit.bundles.golden import GoldenTensors
 from edgekit.bundles.manifest import Artifact, Io, Manifest, SourceModel, Timing
-from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out
+from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out, runtime_version
 from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
-from edgekit.conversion.integers import EXACT_SUMS, comparing_options, device_options, saturates_here
+from edgekit.conversion.integers import (
+    EXACT_SUMS,
+    Int8Artifact,
+    comparing_options,
+    device_options,
+    int8_note,
+    saturates_here,
+)
 from edgekit.conversion.weights import narrow_elements, stored_weights
 from edgekit.errors import DeviceError
 from edgekit.host import detect
@@ -102,6 +110,19 @@ def try_candidate(yardstick: Yardstick, candidate: Candidate, built: Built, fold
     )
 
 
+def integers_note(candidate: Candidate, tried: Tried, model: Model) -> str | None:
+    """What is known on this machine of the int8 answers on the target; None where there is nothing to say."""
+    artifact, runtime, target = tried.manifest.artifact, candidate.runtime, candidate.target
+    found = Int8Artifact(
+        path=tried.folder / artifact.path,
+        format=artifact.format,
+        precision=artifact.precision,
+        wide_weights=runtime.int8_weight_bits == 8 or bool(model.quantized),
+        version=runtime_version(runtime.id),
+    )
+    return int8_note(target, runtime, found, is_host=target.id == "host")
+
+
 def time_in_turn(
     yardstick: Yardstick, entrants: Sequence[Entrant], asked: Sequence[Precision], *, threads: int
 ) -> tuple[list[Entrant], list[Lost]]:
@@ -112,17 +133,11 @@ def time_in_turn(
     """
     lost: list[Lost] = []
     with ExitStack() as stack:
-
-        def started(bundle: Path) -> RunnerSession:
-            session = stack.enter_context(yardstick.device.start(bundle, threads=threads))
-            session.load()
-            session.run(1)  # and the golden pair is checked
-            return session
-
-        sessions = {"source": started(yardstick.bundle)}
+        start = partial(started, stack, yardstick.device, threads=threads)
+        sessions = {"source": start(yardstick.bundle)}
         for entrant in entrants:
             try:
-                sessions[str(entrant.folder)] = started(entrant.folder)
+                sessions[str(entrant.folder)] = start(entrant.folder)
             except DeviceError as error:
                 lost.append(
                     (entrant, f"with threads = {threads} its artifact does not run as it should: {error}")
@@ -134,6 +149,14 @@ def time_in_turn(
         running = {name: sessions[name] for name in ("source", *(str(item.folder) for item in finalists))}
         final = _timed(finalists, interleave(running, rounds=FINAL_ROUNDS), threads)
     return [*final, *(entrant for entrant in heat if entrant.out_of_final)], lost
+
+
+def started(stack: ExitStack, device: Device, bundle: Path, *, threads: int) -> RunnerSession:
+    """The bundle, loaded and ready to be timed until ``stack`` closes. DeviceError where its golden pair fails."""
+    session = stack.enter_context(device.start(bundle, threads=threads))
+    session.load()
+    session.run(1)  # and the golden pair is checked
+    return session
 
 
 def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Manifest:

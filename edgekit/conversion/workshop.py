@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edgekit import __version__
-from edgekit.bundles.manifest import Step
+from edgekit.bundles.manifest import Calibration, Step
 from edgekit.conversion.cache import FinishedStep, Key, StepCache, digest
 from edgekit.conversion.keys import code_sha256, package_versions, tool_versions
 from edgekit.conversion.qdq import GRID, RANGES, quantize, sense
 from edgekit.conversion.rescue import as_option
 from edgekit.conversion.samples import SYNTHETIC
 from edgekit.conversion.workers import run_worker
+from edgekit.data import write_calibration
 from edgekit.errors import WorkerError
+from edgekit.paths import cache_dir
 from edgekit.quantization.table import read_sensitivity
 from edgekit.vocabulary import INT8_ARITHMETIC
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from edgekit.catalog import Catalog
     from edgekit.catalog_schema import TargetRuntime, Variant
     from edgekit.conversion.candidates import Candidate, Link
+    from edgekit.conversion.order import Intake
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap
     from edgekit.conversion.workers import Told
     from edgekit.data import CalibrationSet
@@ -82,9 +85,44 @@ class Workshop:
     """Hears how far a long step is."""
     seen: dict[str, bool] = field(default_factory=dict, init=False)
     """Name of each step of this run -> whether an earlier run had made it."""
-
     failed: dict[str, WorkerError] = field(default_factory=dict, init=False)
     """Steps that failed in this run: candidates that share one do not try it again."""
+
+    @classmethod
+    def open(
+        cls,
+        catalog: Catalog,
+        intake: Intake,
+        candidates: Sequence[Candidate],
+        work: Path,
+        *,
+        threads: int,
+        effort: Effort,
+        told: Told | None = None,
+    ) -> Workshop:
+        """For ``candidates`` of one model, with the user's step cache; calibration data are encoded into ``work``."""
+        calibration = None
+        if intake.calibration is not None and any(map(_is_calibrated, candidates)):
+            calibration = write_calibration(intake.calibration, intake.contract, work / "calibration")
+        cache = cache_dir() / "conversion"
+        return cls(
+            catalog=catalog,
+            model=intake.model,
+            task=intake.contract.schema.task,
+            calibration=calibration,
+            threads=threads,
+            effort=effort,
+            told=told,
+            cache=StepCache(cache / "steps"),
+            logs=cache / "logs",
+        )
+
+    def calibration_of(self, candidate: Candidate, *, synthetic: bool) -> Calibration | None:
+        """What the candidate's bundle says of its calibration data; None where it needed none."""
+        used = self.calibration
+        if used is None or not _is_calibrated(candidate):
+            return None
+        return Calibration(source=used.source, samples=used.samples, sha256=used.sha256, synthetic=synthetic)
 
     @property
     def reused(self) -> int:
@@ -185,15 +223,7 @@ class Workshop:
         }
 
     def _quantize(self, prepared: FinishedStep, options: Options) -> FinishedStep:
-        assert self.calibration is not None  # the plan gives up candidates that lack it
-        key: Key = {
-            "step": "quantize",
-            "parent": prepared.sha256,
-            "options": dict(options),
-            "calibration": self.calibration.sha256,
-            "code": [code_sha256(_ENGINE / room) for room in ("models", "quantization")],
-            "tools": package_versions(("onnx", "onnxruntime", "numpy")),
-        }
+        key = self._quantization_key("quantize", prepared.sha256, options)
         stage = Stage(path=prepared.artifact, sha256=prepared.sha256)
 
         def make(out: Path) -> ConversionReply:
@@ -203,15 +233,7 @@ class Workshop:
         return self._step(key, make)
 
     def _sense(self, prepared: FinishedStep, quantized: FinishedStep, options: Options) -> FinishedStep:
-        assert self.calibration is not None  # what is quantized had it
-        key: Key = {
-            "step": "sensitivity",
-            "parent": [prepared.sha256, quantized.sha256],
-            "options": dict(options),
-            "calibration": self.calibration.sha256,
-            "code": [code_sha256(_ENGINE / room) for room in ("models", "quantization")],
-            "tools": package_versions(("onnx", "onnxruntime", "numpy")),
-        }
+        key = self._quantization_key("sensitivity", [prepared.sha256, quantized.sha256], options)
         stage = Stage(path=prepared.artifact, sha256=prepared.sha256)
 
         def make(out: Path) -> ConversionReply:
@@ -220,6 +242,18 @@ class Workshop:
             return sense(request, log=self._log("sensitivity", key), told=self.told)
 
         return self._step(key, make)
+
+    def _quantization_key(self, step: str, parent: str | list[str], options: Options) -> Key:
+        """What a step depends on that edgekit's own quantization does."""
+        assert self.calibration is not None  # the plan gives up candidates that lack it
+        return {
+            "step": step,
+            "parent": parent,
+            "options": dict(options),
+            "calibration": self.calibration.sha256,
+            "code": [code_sha256(_ENGINE / room) for room in ("models", "quantization")],
+            "tools": package_versions(("onnx", "onnxruntime", "numpy")),
+        }
 
     def _convert(self, link: Link, stage: Stage, options: Options) -> FinishedStep:
         converter, variant = link.converter, link.variant
@@ -286,6 +320,10 @@ class Workshop:
         log = self.logs / f"{name}-{digest(key)[:12]}.log"
         log.unlink(missing_ok=True)
         return log
+
+
+def _is_calibrated(candidate: Candidate) -> bool:
+    return candidate.chain[-1].variant.needs_calibration
 
 
 def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:

@@ -131,9 +131,10 @@ def _search_sections(evidence: Evidence) -> list[Section]:
     for record in evidence.searches:
         points, quality = plots.search_points(record)
         if points:
+            final = f", {len(record.final.finalists)} of them once more in one run" if record.final else ""
             reading = (
                 f"{len(record.trials)} trials of {record.points} points, each timed in turn with the source model on "
-                f"{record.machine}. On the front are those that no other one beats in latency, memory and accuracy; "
+                f"{record.machine}{final}. On the front are those that no other one beats in latency, memory and accuracy; "
                 "the others say on hover what they are."
             )
             sections.append(

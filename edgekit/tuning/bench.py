@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.bundles.write import ARTIFACT
-from edgekit.conversion.trial import FINAL_ROUNDS, Tried, Yardstick, timing_of, try_candidate
+from edgekit.conversion.trial import FINAL_ROUNDS, Tried, Yardstick, started, timing_of, try_candidate
 from edgekit.digest import digests
 from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError
 from edgekit.host import detect
@@ -42,7 +42,10 @@ class Bench:
     _tried: dict[tuple[str, str, str], Tried] = field(default_factory=dict)
 
     def measure(self, point: Point, number: int, done: Iterable[Trial]) -> Trial:
-        """The figures of ``point``, or why it has none. ``done``: trials whose artifacts need not be measured again."""
+        """The figures of ``point``, or why it has none. ``done``: trials whose artifacts need not be measured again.
+
+        DeviceError where the source model does not run: no artifact is to blame for that.
+        """
         candidate = self.space.candidates[point.candidate]
         assert candidate.precision is not None  # it can be built
         trial = Trial(
@@ -77,9 +80,11 @@ class Bench:
         if twin := _twin(trial, done):
             figures = {"timing": twin.timing, "peak_bytes": twin.peak_bytes, "reason": twin.reason}
             return trial.model_copy(update={**figures, "same_as": twin.number})
+        source = self.source()
         try:
-            peak, timing = self._run(tried.folder, point.threads)
+            peak, timing = self._run(tried.folder, point.threads, source)
         except DeviceError as error:
+            source.run(1)  # raises where it was the one that ended
             return trial.model_copy(
                 update={
                     "reason": f"its artifact does not run as it should on {point.threads} threads: {error}"
@@ -98,9 +103,17 @@ class Bench:
             self.kept.keep(self.yardstick.known)
         return built, self._tried[key]
 
-    def _run(self, bundle: Path, threads: int) -> tuple[int, Timing]:
-        """Peak memory of a fresh runner, and its time in turn with the source model's. DeviceError where it fails."""
-        source = self._source_session()
+    def source(self) -> RunnerSession:
+        """The source model, ready to be timed; one process for all trials."""
+        if self._source is None:
+            yardstick = self.yardstick
+            self._source = started(
+                self.stack, yardstick.device, yardstick.bundle, threads=self.source_threads
+            )
+        return self._source
+
+    def _run(self, bundle: Path, threads: int, source: RunnerSession) -> tuple[int, Timing]:
+        """Peak memory of a fresh runner, and its time in turn with the source model's. DeviceError where one fails."""
         with self.yardstick.device.start(bundle, threads=threads) as session:
             memory = PhaseMemory(session)
             cold_start(session, memory)
@@ -109,14 +122,6 @@ class Bench:
             peak = memory.record().peak
             times = interleave({"source": source, "artifact": session}, rounds=FINAL_ROUNDS)
         return peak, timing_of(times["artifact"], times["source"], threads, detect().cpu)
-
-    def _source_session(self) -> RunnerSession:
-        if self._source is None:
-            session = self.yardstick.device.start(self.yardstick.bundle, threads=self.source_threads)
-            self._source = self.stack.enter_context(session)
-            session.load()
-            session.run(1)  # and the golden pair is checked
-        return self._source
 
 
 def _twin(trial: Trial, done: Iterable[Trial]) -> Trial | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgekit.conversion.choose import DEFAULT_MAX_DROP, WORTHWHILE, drop_problem
-from edgekit.tuning.record import Limits, Trial
+from edgekit.profiling.statistics import ratio_ci
+from edgekit.tuning.record import Final, Limits, Trial
 
 MEGABYTE = 1_000_000
 TELLABLE = 0.02
@@ -57,33 +58,79 @@ def front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
     return tuple(sorted(kept, key=_ratio))
 
 
-def pick(trials: Sequence[Trial], limits: Limits) -> Pick:
-    """The front under the limits, and its trial to hand out: the fastest, of equally fast ones the most accurate."""
+def pick(trials: Sequence[Trial], limits: Limits, final: Final | None = None) -> Pick:
+    """The front under the limits, and its trial to hand out: the fastest, of equally fast ones the most accurate.
+
+    Of the precisions asked for, where a trial of these keeps to the limits; of the finalists, where ``final`` was held
+    among ``trials``, which have its times.
+    """
     sound = [trial for trial in trials if trial.sound]
     if not sound:
         reasons = dict.fromkeys(trial.reason for trial in trials if trial.reason)
         return Pick(front=(), chosen=None, nearest=None, reason="; ".join(reasons) or "nothing was tried")
     keeping = [trial for trial in sound if not misses(trial, limits)]
     if not keeping:
-        nearest = min(sound, key=lambda trial: (_distance(trial, limits), _ratio(trial)))
+        nearest = min(_asked(sound, limits), key=lambda trial: (_distance(trial, limits), _ratio(trial)))
         words = "; ".join(miss.words for miss in misses(nearest, limits))
         reason = f"no trial keeps to the limits; the nearest, {nearest.point.label}, {words}"
-        return Pick(front=front(sound), chosen=None, nearest=nearest, reason=reason)
-    found = front(keeping)
+        return Pick(front=front(_asked(sound, limits)), chosen=None, nearest=nearest, reason=reason)
+    found = front(_asked(keeping, limits))
+    if final and (contested := [trial for trial in found if trial.number in final.times_ms]):
+        chosen, reason = _winner(contested, final)
+    else:
+        chosen, reason = _fastest(found)
+    if chosen.precision not in limits.precisions:
+        asked = " or ".join(limits.precisions)
+        reason = f"nothing of what was asked for ({asked}) keeps to the limits; {reason}"
+    return Pick(front=found, chosen=chosen, nearest=None, reason=reason)
+
+
+def _asked(trials: Sequence[Trial], limits: Limits) -> Sequence[Trial]:
+    """Those of a precision that was asked for; all where none has one."""
+    return [trial for trial in trials if trial.precision in limits.precisions] or trials
+
+
+def _fastest(found: Sequence[Trial]) -> tuple[Trial, str]:
+    """The one to hand out by the trials' own times, and why."""
     fastest = found[0]
     as_fast = [trial for trial in found if _ratio(trial) * WORTHWHILE <= _ratio(fastest)]
     chosen = max(as_fast, key=lambda trial: trial.quality)
-    return Pick(front=found, chosen=chosen, nearest=None, reason=_why(chosen, fastest))
-
-
-def _why(chosen: Trial, fastest: Trial) -> str:
-    assert chosen.timing is not None  # it is sound
-    words = f"takes {_ratio(chosen):.2f} of the source model's time"
-    if chosen.timing.ratio_ci_low > 1:
-        return f"{words}: slower than the source, but nothing faster keeps to all limits"
     if chosen is fastest:
-        return f"{words}: the fastest that keeps to all limits"
-    return f"{words}, as {fastest.point.label} does ({_ratio(fastest):.2f}), and is more accurate"
+        return chosen, _why_fastest(chosen)
+    return (
+        chosen,
+        f"{_takes(chosen)}, as {fastest.point.label} does ({_ratio(fastest):.2f}), and is more accurate",
+    )
+
+
+def _winner(contested: Sequence[Trial], final: Final) -> tuple[Trial, str]:
+    """The one to hand out of those timed in one run (the fastest first), and why.
+
+    As ``convert`` has it, a less accurate one must be faster with its whole interval.
+    """
+    times, fastest = final.times_ms, contested[0]
+    gains = {trial.number: ratio_ci(times[fastest.number], times[trial.number]) for trial in contested}
+    as_fast = [trial for trial in contested if gains[trial.number][2] >= WORTHWHILE]
+    chosen = max(as_fast, key=lambda trial: trial.quality)
+    run = f"timed in one run with {len(times) - 1} more of the front"
+    if chosen is fastest:
+        return chosen, f"{_why_fastest(chosen)}, {run}"
+    ratio, low, high = gains[chosen.number]
+    gain = (
+        f"{fastest.point.label} takes {ratio:.2f} of its time ({low:.2f} to {high:.2f}) and is less accurate"
+    )
+    return chosen, f"{_takes(chosen)}, {run}; {gain}"
+
+
+def _takes(trial: Trial) -> str:
+    return f"takes {_ratio(trial):.2f} of the source model's time"
+
+
+def _why_fastest(trial: Trial) -> str:
+    assert trial.timing is not None  # it is sound
+    if trial.timing.ratio_ci_low > 1:
+        return f"{_takes(trial)}: slower than the source, but nothing faster keeps to all limits"
+    return f"{_takes(trial)}: the fastest that keeps to all limits"
 
 
 def _misses(trial: Trial, limits: Limits) -> Iterator[Miss]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.bundles.manifest import Calibration, Dropped
-from edgekit.bundles.write import finish, runtime_version
-from edgekit.conversion.integers import Int8Artifact, int8_note
-from edgekit.conversion.places import place_bundle, writing
-from edgekit.conversion.results import KeptBundle
+from edgekit.bundles.manifest import Dropped
+from edgekit.conversion.places import write_bundle
 from edgekit.conversion.targets import target_notes
+from edgekit.conversion.trial import integers_note
 
 if TYPE_CHECKING:
-    from edgekit.conversion.candidates import Candidate
     from edgekit.conversion.order import Order
-    from edgekit.conversion.trial import Tried
+    from edgekit.conversion.results import KeptBundle
     from edgekit.tuning.bench import Bench
     from edgekit.tuning.front import Pick
     from edgekit.tuning.record import Trial
@@ -39,7 +35,7 @@ def hand_out(order: Order, bench: Bench, pick: Pick, staging: Path, trials: Sequ
             "fidelity": chosen.fidelity,
             "accuracy": chosen.accuracy,
             "timing": chosen.timing,
-            "calibration": _calibration(bench, candidate),
+            "calibration": bench.workshop.calibration_of(candidate, synthetic=order.data_free),
             "candidates": tuple(
                 _other(tried.manifest.target, trial) for trial in pick.front if trial is not chosen
             ),
@@ -47,43 +43,13 @@ def hand_out(order: Order, bench: Bench, pick: Pick, staging: Path, trials: Sequ
                 *tried.manifest.notes,
                 told,
                 *target_notes(candidate.target, bench.workshop.catalog.target("host")),
-                *_integers(bench, candidate, tried),
+                *filter(None, [integers_note(candidate, tried, bench.workshop.model)]),
             ),
         }
     )
-    staged = staging / manifest.name
-    with writing(order.out):
-        shutil.copytree(tried.folder, staged)
-        finished = finish(staged, manifest)
-    path = place_bundle(staged, order.out, manifest.name, zipped=order.zipped)
-    return KeptBundle(
-        target=manifest.target,
-        path=path,
-        manifest=finished,
-        reason=pick.reason,
-        size_bytes=chosen.size_bytes,
+    return write_bundle(
+        tried.folder, manifest, staging, order, reason=pick.reason, size_bytes=chosen.size_bytes
     )
-
-
-def _calibration(bench: Bench, candidate: Candidate) -> Calibration | None:
-    used = bench.workshop.calibration
-    if used is None or not candidate.chain[-1].variant.needs_calibration:
-        return None
-    return Calibration(source=used.source, samples=used.samples, sha256=used.sha256)
-
-
-def _integers(bench: Bench, candidate: Candidate, tried: Tried) -> tuple[str, ...]:
-    """What is known of int8 answers on the target, as ``convert`` says it."""
-    artifact, runtime = tried.manifest.artifact, candidate.runtime
-    found = Int8Artifact(
-        path=tried.folder / artifact.path,
-        format=artifact.format,
-        precision=artifact.precision,
-        wide_weights=runtime.int8_weight_bits == 8 or bool(bench.workshop.model.quantized),
-        version=runtime_version(runtime.id),
-    )
-    note = int8_note(candidate.target, runtime, found, is_host=candidate.target.id == "host")
-    return (note,) if note else ()
 
 
 def _other(target: str, trial: Trial) -> Dropped:

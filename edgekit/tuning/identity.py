@@ -37,7 +37,8 @@ def search_id(
 ) -> str:
     """The name of the search: model, data, contract, target, ways to it, effort, machine, code and tools.
 
-    Limits, the number of trials and the seed are not in it: they say what is done with trials, not what these find.
+    Limits, precisions asked for, the number of trials and the seed are not in it: they say which trials are wanted and
+    what is done with them, not what these find.
     """
     ways = {link.converter.id: link.converter for candidate in plan for link in candidate.chain}
     samples = yardstick.intake.evaluation.samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -35,7 +35,9 @@ class Trial(Strict):
     fidelity: Fidelity | None = None
     accuracy: Accuracy | None = None
     timing: Timing | None = None
-    """In turn with the source model, which has all threads of the target in every trial."""
+    """In turn with the source model, which has all threads of the target in every trial; of a finalist, in the final."""
+    search_timing: Timing | None = None
+    """The trial's own, where ``timing`` is that of the final."""
     peak_bytes: int | None = None
     """Highest resident memory of the runner's process."""
     same_as: int | None = None
@@ -80,6 +82,30 @@ class Limits(Strict):
     """Highest resident memory of the runner's process."""
     max_drop: float | None = None
     """Highest loss of accuracy; None: a point where there are labels, anything where there are none."""
+    precisions: tuple[Precision, ...] = get_args(Precision)
+    """Asked for; what has another one is handed out only where none of these keeps to the others."""
+
+
+class Finalist(Strict):
+    """A trial in the final."""
+
+    trial: int
+    times_ms: tuple[float, ...] = ()
+    """Of each round, parallel to the source's and to those of the other finalists."""
+    reason: str | None = None
+    """Why it has no times."""
+
+
+class Final(Strict):
+    """The fastest of the front, timed in turn with each other and the source model."""
+
+    source_ms: tuple[float, ...]
+    finalists: tuple[Finalist, ...]
+
+    @property
+    def times_ms(self) -> dict[int, tuple[float, ...]]:
+        """By the number of the trial; without those that failed."""
+        return {item.trial: item.times_ms for item in self.finalists if item.reason is None}
 
 
 class TuneRecord(Strict):
@@ -100,6 +126,8 @@ class TuneRecord(Strict):
     trials: tuple[Trial, ...]
     front: tuple[int, ...]
     """Numbers of the trials that no other one beats in latency, memory and accuracy, the fastest first."""
+    final: Final | None = None
+    """None where one trial was clearly the fastest, or none keeps to the limits."""
     chosen: int | None
     reason: str
     """Why this one; where none keeps to the limits, what stands in the way."""
@@ -107,9 +135,6 @@ class TuneRecord(Strict):
     """The trial that comes nearest to the limits, where none keeps to them."""
     bundle: str | None = None
     """Name of what was handed out, beside this file."""
-
-    def trial(self, number: int) -> Trial:
-        return next(trial for trial in self.trials if trial.number == number)
 
     def write(self, path: Path) -> None:
         """Write it whole or not at all. OSError where that fails."""

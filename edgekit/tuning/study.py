@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from edgekit.errors import EdgekitError
 from edgekit.quantization.observers import RangeMethod
 from edgekit.tuning.front import MEGABYTE, misses
-from edgekit.tuning.record import Limits, Trial, numbered
+from edgekit.tuning.record import Final, Limits, Trial, numbered
 from edgekit.tuning.space import Point, Rounding, Space
 
 DIRECTIONS = (StudyDirection.MINIMIZE, StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE)
@@ -42,12 +42,29 @@ class Study:
     space: Space
     journal: optuna.Study
     done: dict[Point, Trial] = field(default_factory=dict)
+    """Of all points that were ever tried, also where the space holds fewer today."""
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Those of the space's points, in their order."""
+        points = set(self.space.points)
+        return tuple(trial for trial in numbered(self.done) if trial.point in points)
 
     def keep(self, trial: Trial) -> None:
         """Write a finished trial down."""
         found = _frozen(self.space.names, self.space.threads, trial, _values(trial, ()))
         self.journal.add_trial(found)
         self.done[trial.point] = trial
+
+    def keep_final(self, final: Final) -> None:
+        """Write a final down."""
+        numbers = [finalist.trial for finalist in final.finalists]
+        self.journal.set_user_attr(_final_of(numbers), final.model_dump_json())
+
+    def final_of(self, numbers: Iterable[int]) -> Final | None:
+        """The final of the trials ``numbers``, where it was held."""
+        kept = self.journal.user_attrs.get(_final_of(numbers))
+        return Final.model_validate_json(kept) if kept else None
 
     def next_point(self, limits: Limits, *, trials: int, seed: int) -> Point | None:
         """What to try next; None where ``trials`` are done, or all points.
@@ -56,19 +73,20 @@ class Study:
         comes once, then Optuna's TPE proposes from what is known of latency, memory, quality and limits.
         """
         left = [point for point in self.space.in_order(seed) if point not in self.done]
-        if len(self.done) >= trials or not left:
+        finished = len(self.space.points) - len(left)
+        if finished >= trials or not left:
             return None
         untried = self.space.candidates.keys() - {point.candidate for point in self.done}
         if trials >= len(self.space.points) or untried:
             return left[0]
-        return self._proposed(limits, seed + len(self.done)) or left[0]
+        return self._proposed(limits, seed + finished) or left[0]
 
     def _proposed(self, limits: Limits, seed: int) -> Point | None:
         """What the sampler draws of the points that were not tried; None where it insists on others."""
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0)
         study = optuna.create_study(directions=DIRECTIONS, sampler=sampler)
         names = tuple(self.space.candidates)
-        known = tuple(trial for trial in numbered(self.done) if trial.candidate in names)
+        known = self.trials
         for trial in known:
             values, excesses = _values(trial, known), _excesses(trial, limits)
             study.add_trial(_frozen(names, self.space.threads, trial, values, excesses))
@@ -98,6 +116,10 @@ def open_study(folder: Path, space: Space) -> Iterator[Study]:
         )
         records = [Trial.model_validate_json(trial.user_attrs[_RECORD]) for trial in journal.trials]
         yield Study(space=space, journal=journal, done={trial.point: trial for trial in records})
+
+
+def _final_of(numbers: Iterable[int]) -> str:
+    return " ".join(["final of", *map(str, sorted(numbers))])
 
 
 class _AlreadyHeld(JournalFileOpenLock):
@@ -175,6 +197,7 @@ def _values(trial: Trial, others: tuple[Trial, ...]) -> tuple[float, ...]:
         return trial.timing.ratio, trial.peak_bytes / MEGABYTE, trial.quality
     rows = [_values(other, ()) for other in others if other.sound]
     if not rows:
+        # any figures will do: that nothing was sound the sampler learns from the constraint
         return (1.0, 1000.0, 0.0) if others else ()
     return max(row[0] for row in rows), max(row[1] for row in rows), min(row[2] for row in rows)
 

@@ -6,7 +6,6 @@ Works as ``convert`` does, and with its parts: the same plan, workers, step cach
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,36 +13,29 @@ from typing import TYPE_CHECKING
 
 from edgekit import __version__
 from edgekit.catalog import load_catalog
-from edgekit.conversion.cache import StepCache
 from edgekit.conversion.convert import work_folder
-from edgekit.conversion.order import Order, take_in
+from edgekit.conversion.order import Order
 from edgekit.conversion.places import output_staging, writing
-from edgekit.conversion.plan import plan
-from edgekit.conversion.serve import given_up, why_none
-from edgekit.conversion.targets import runs_here
+from edgekit.conversion.serve import open_ones
 from edgekit.conversion.trial import make_yardstick
 from edgekit.conversion.workshop import Workshop
-from edgekit.data import write_calibration
 from edgekit.devices import LocalDevice
-from edgekit.errors import ConversionError, EdgekitError
+from edgekit.errors import EdgekitError
 from edgekit.host import detect
-from edgekit.paths import cache_dir
 from edgekit.tuning.bench import Bench
+from edgekit.tuning.final import finalists, retimed, run_final
 from edgekit.tuning.front import Pick, pick
+from edgekit.tuning.ground import Ground, survey
 from edgekit.tuning.handout import hand_out
 from edgekit.tuning.identity import search_id
 from edgekit.tuning.kept import KeptAnswers
-from edgekit.tuning.record import Limits, Trial, TuneRecord, numbered
+from edgekit.tuning.record import Final, Limits, Trial, TuneRecord, numbered
 from edgekit.tuning.space import Space
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
-    from edgekit.catalog_schema import Target
-    from edgekit.conversion.candidates import Candidate
-    from edgekit.conversion.order import Intake
     from edgekit.conversion.results import KeptBundle
     from edgekit.conversion.workers import Told
-    from edgekit.data import CalibrationSet
     from edgekit.progress import Advance
     from edgekit.tuning.study import Study
 
@@ -57,7 +49,7 @@ class TuneOrder:
     """One ``edgekit tune``."""
 
     order: Order
-    """For one target; its latency and drop are limits of the search, its precisions and threads are not looked at."""
+    """For one target; its latency, drop and precisions are limits of the search, its threads are not looked at."""
     memory_bytes: int | None = None
     """Highest resident memory of the runner allowed."""
     trials: int
@@ -67,7 +59,10 @@ class TuneOrder:
     @property
     def limits(self) -> Limits:
         return Limits(
-            latency_ms=self.order.latency_ms, memory_bytes=self.memory_bytes, max_drop=self.order.max_drop
+            latency_ms=self.order.latency_ms,
+            memory_bytes=self.memory_bytes,
+            max_drop=self.order.max_drop,
+            precisions=self.order.precisions,
         )
 
 
@@ -85,6 +80,8 @@ class Tuning:
     """Where the trials are kept."""
     measured: int
     """Trials of this run."""
+    held_final: bool
+    """Whether this run held the final of the record; else an earlier one had, or there is none."""
     made_steps: int
     reused_steps: int
     given_up: tuple[tuple[str, str], ...]
@@ -101,6 +98,7 @@ class Tuning:
             "record": str(self.place),
             "measured_trials": self.measured,
             "reused_trials": len(self.record.trials) - self.measured,
+            "held_final": self.held_final,
             "made_steps": self.made_steps,
             "reused_steps": self.reused_steps,
             "given_up": [{"candidate": name, "reason": reason} for name, reason in self.given_up],
@@ -115,34 +113,24 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
     """
     _need_optuna()
     catalog = catalog or load_catalog()
-    (target_id,) = order.order.targets
-    target, host = catalog.target(target_id), catalog.target("host")
-    if not runs_here(target, host):
-        raise ConversionError(
-            f"tune takes times, and this machine is no {target.id}. Run it there, or: edgekit convert -t {target.id}"
-        )
-    intake = take_in(order.order)
-    found = plan(catalog, target, intake.wish)
-    threads = min(target.threads, host.threads)
-    space = Space.over(found, threads)
-    if not space.points:
-        raise ConversionError(f"{target.id}: nothing can be built: {why_none(given_up(found))}")
-    name = f"{intake.model.name}-{target.id}"
+    ground = survey(order.order, catalog)
     with ExitStack() as stack:
-        staging = stack.enter_context(output_staging(order.order.out, [name], force=order.order.force))
+        staging = stack.enter_context(
+            output_staging(order.order.out, [ground.bundle_name], force=order.order.force)
+        )
         if advance:
             advance(0, 1, "asking the source model")
-        bench = _bench(order, catalog, intake, space, work_folder(stack), stack, threads)
-        identity = search_id(catalog, target, found, bench.workshop, bench.yardstick, threads=threads)
-        folder = order.order.out / KEPT / identity[:16]
-        study = _open(stack, folder, space)
-        bench.kept = KeptAnswers(folder / "answers")
-        bench.yardstick.known.update(bench.kept.all())
+        bench, folder = _bench(order, catalog, ground, stack)
+        study = _open(stack, folder, ground.space)
         measured = _search(order, study, bench, advance)
-        trials = numbered(study.done)
+        trials = study.trials
         picked = pick(trials, order.limits)
+        final, held = _final(order, study, bench, picked, advance)
+        if final:
+            trials = retimed(trials, final)
+            picked = pick(trials, order.limits, final)
         bundle = hand_out(order.order, bench, picked, staging, trials) if picked.chosen else None
-        record = _record(order, target, intake, space, trials, picked, bundle, threads)
+        record = _record(order, ground, trials, final, picked, bundle)
         place = order.order.out / RECORD
         with writing(order.order.out):
             record.write(place)
@@ -154,10 +142,11 @@ def tune(order: TuneOrder, *, catalog: Catalog | None = None, advance: Advance |
         place=place,
         folder=folder,
         measured=measured,
+        held_final=held,
         made_steps=bench.workshop.made,
         reused_steps=bench.workshop.reused,
-        given_up=tuple((candidate.label, candidate.reason) for candidate in found if candidate.reason),
-        notes=intake.notes,
+        given_up=tuple((item.label, item.reason) for item in ground.candidates if item.reason),
+        notes=ground.intake.notes,
     )
 
 
@@ -167,15 +156,34 @@ def _search(order: TuneOrder, study: Study, bench: Bench, advance: Advance | Non
     measured = 0
     while point := study.next_point(order.limits, trials=order.trials, seed=order.seed):
         number = 1 + max((trial.number for trial in study.done.values()), default=0)
-        doing = f"trial {number} of {total}: {point.label}"
+        finished = len(study.trials)
+        doing = f"trial {finished + 1} of {total}: {point.label}"
         if advance:
-            advance(number - 1, total, doing)
-            bench.workshop.told = _within(advance, number - 1, total, doing)
+            advance(finished, total, doing)
+            bench.workshop.told = _within(advance, finished, total, doing)
         found = bench.measure(point, number, numbered(study.done))
         with writing(order.order.out):
             study.keep(found)
         measured += 1
     return measured
+
+
+def _final(
+    order: TuneOrder, study: Study, bench: Bench, picked: Pick, advance: Advance | None
+) -> tuple[Final | None, bool]:
+    """The final of the front, where it needs one, and whether it was held now: what is kept is not repeated."""
+    trials = finalists(picked.front) if picked.chosen else ()
+    if not trials:
+        return None, False
+    if kept := study.final_of(trial.number for trial in trials):
+        return kept, False
+    if advance:
+        done = len(study.trials)
+        advance(done, done, f"final: {len(trials)} of the front in turn")
+    final = run_final(bench, trials)
+    with writing(order.order.out):
+        study.keep_final(final)
+    return final, True
 
 
 def _within(advance: Advance, done: int, total: int, doing: str) -> Told:
@@ -189,67 +197,50 @@ def _open(stack: ExitStack, folder: Path, space: Space) -> Study:
         return stack.enter_context(open_study(folder, space))
 
 
-def _bench(
-    order: TuneOrder,
-    catalog: Catalog,
-    intake: Intake,
-    space: Space,
-    work: Path,
-    stack: ExitStack,
-    threads: int,
-) -> Bench:
-    yardstick = make_yardstick(intake, LocalDevice(), work, threads=threads)
-    cache = cache_dir() / "conversion"
-    workshop = Workshop(
-        catalog=catalog,
-        model=intake.model,
-        task=intake.contract.schema.task,
-        calibration=_calibration(intake, tuple(space.candidates.values()), work),
-        threads=threads,
-        effort=order.order.effort,
-        cache=StepCache(cache / "steps"),
-        logs=cache / "logs",
+def _bench(order: TuneOrder, catalog: Catalog, ground: Ground, stack: ExitStack) -> tuple[Bench, Path]:
+    """Ask the source model and encode the data; the bench, and the folder that the search is kept in."""
+    work, threads = work_folder(stack), ground.threads
+    yardstick = make_yardstick(ground.intake, LocalDevice(), work, threads=threads)
+    workshop = Workshop.open(
+        catalog, ground.intake, open_ones(ground.plan), work, threads=threads, effort=order.order.effort
     )
-    return Bench(
-        space=space,
+    identity = search_id(catalog, ground.target, ground.plan, workshop, yardstick, threads=threads)
+    folder = order.order.out / KEPT / identity[:16]
+    kept = KeptAnswers(folder / "answers")
+    yardstick.known.update(kept.all())
+    bench = Bench(
+        space=ground.space,
         workshop=workshop,
         yardstick=yardstick,
         work=work,
-        kept=KeptAnswers(work / "answers"),
+        kept=kept,
         stack=stack,
         source_threads=threads,
     )
-
-
-def _calibration(intake: Intake, candidates: Sequence[Candidate], work: Path) -> CalibrationSet | None:
-    needed = any(candidate.chain[-1].variant.needs_calibration for candidate in candidates)
-    if intake.calibration is None or not needed:
-        return None
-    return write_calibration(intake.calibration, intake.contract, work / "calibration")
+    return bench, folder
 
 
 def _record(
     order: TuneOrder,
-    target: Target,
-    intake: Intake,
-    space: Space,
+    ground: Ground,
     trials: tuple[Trial, ...],
+    final: Final | None,
     picked: Pick,
     bundle: KeptBundle | None,
-    threads: int,
 ) -> TuneRecord:
     return TuneRecord(
         schema=1,
         edgekit=__version__,
-        model=intake.model.name,
-        target=target.id,
+        model=ground.intake.model.name,
+        target=ground.target.id,
         machine=detect().cpu,
-        source_threads=threads,
-        data=intake.evaluation.data,
+        source_threads=ground.threads,
+        data=ground.intake.evaluation.data,
         limits=order.limits,
-        points=len(space.points),
+        points=len(ground.space.points),
         trials=trials,
         front=tuple(trial.number for trial in picked.front),
+        final=final,
         chosen=picked.chosen.number if picked.chosen else None,
         reason=picked.reason,
         nearest=picked.nearest.number if picked.nearest else None,

@@ -13,9 +13,8 @@ from typer.testing import CliRunner, Result
 
 from edgekit.cli.main import app
 from edgekit.conversion.convert import Order, convert
-from tests.conversion.project import ELSEWHERE, write_target
+from tests.conversion.project import ELSEWHERE, only, write_target
 from tests.conversion.stripes import write_classifier, write_images
-from tests.conversion.test_convert import only
 from tests.graphs import tiny_cnn
 
 LAYERS = ["conv0", "conv1", "conv2", "classes"]

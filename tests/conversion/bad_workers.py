@@ -58,6 +58,13 @@ WRONG = _FRAME.format(
             graph.initializer[index].CopyFrom(numpy_helper.from_array(weight[:, ::-1].copy(), tensor.name))
 """
 )
+NEGATES = _FRAME.format(
+    spoil="""
+    last = next(node for node in graph.node if node.output[0] == "y")
+    last.output[0] = "y_before"
+    graph.node.append(helper.make_node("Neg", ["y_before"], ["y"]))
+"""
+)
 UNLOADABLE = """
 from pathlib import Path
 

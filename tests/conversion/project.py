@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
+from edgekit.catalog import Catalog, load_catalog
+from edgekit.conversion.convert import Conversion
 from edgekit.host import detect
 
 _TARGET = """\
@@ -118,3 +121,17 @@ def write_converter(
     (folder / "converter.toml").write_text(text)
     (folder / "worker.py").write_text(textwrap.dedent(worker))
     return folder
+
+
+def only(*converters: str) -> Catalog:
+    """The catalog of the current folder with these converters alone."""
+    catalog = load_catalog()
+    return replace(catalog, converters={name: catalog.converter(name) for name in converters})
+
+
+def reasons(found: Conversion) -> dict[str, str]:
+    """Why each candidate was not kept, by its label."""
+    return {
+        " ".join(filter(None, (item.converter, item.precision, item.variant))): item.reason
+        for item in (*found.dropped, *found.beaten)
+    }

@@ -70,6 +70,23 @@ def write_classifier(folder: Path, *, width: int = 32, lopsided: bool = False) -
     return path
 
 
+def write_sampled_classifier(
+    folder: Path,
+    *,
+    calibration: str = "photos",
+    evaluation: str = "labelled",
+    width: int = 16,
+    lopsided: bool = False,
+) -> Path:
+    """The classifier beside 16 images to calibrate with and 40 labelled ones, in folders of these names.
+
+    ``calib`` and ``eval`` are names that are found without being asked for.
+    """
+    write_images(folder / calibration, 16, seed=5, labelled=False)
+    write_images(folder / evaluation, 40, seed=6, labelled=True)
+    return write_classifier(folder, width=width, lopsided=lopsided)
+
+
 def _model(head: npt.NDArray[np.float32], bias: npt.NDArray[np.float32], lopsided: bool) -> onnx.ModelProto:
     width, classes = head.shape
     g = Graph(7)

@@ -14,15 +14,14 @@ import pytest
 from edgekit.bundles import read_bundle
 from edgekit.bundles.golden import TOLERANCE
 from edgekit.bundles.verify import verify_bundle
-from edgekit.catalog import Catalog, load_catalog
-from edgekit.conversion.convert import Conversion, Order, convert
+from edgekit.conversion.convert import Order, convert
 from edgekit.conversion.plan import PRECISIONS
 from edgekit.conversion.weights import narrow_elements, stored_weights
 from edgekit.devices import LocalDevice
 from edgekit.errors import BundleError, ContractError, ConversionError, DataError, ModelError
 from tests.conversion.bad_workers import CRASHES, GOOD, SLOW, UNFOLDS, UNLOADABLE, WRONG
-from tests.conversion.project import ELSEWHERE, FP32, INT8, write_converter, write_target
-from tests.conversion.stripes import write_classifier, write_images
+from tests.conversion.project import ELSEWHERE, FP32, INT8, only, reasons, write_converter, write_target
+from tests.conversion.stripes import write_sampled_classifier
 from tests.graphs import Graph, floats, renamed, tiny_cnn
 
 ABSENT = Path("no-such")
@@ -33,10 +32,7 @@ Change = Callable[[Order], Order]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The classifier, beside data that are not used by themselves."""
-    folder = tmp_path_factory.mktemp("stripes")
-    write_images(folder / "photos", 16, seed=5, labelled=False)
-    write_images(folder / "labelled", 40, seed=6, labelled=True)
-    return write_classifier(folder, width=16)
+    return write_sampled_classifier(tmp_path_factory.mktemp("stripes"))
 
 
 @pytest.fixture
@@ -58,19 +54,6 @@ def quick(order: Order, project: Path) -> Order:
     """For a board elsewhere, which needs no timing, and fp32 alone."""
     write_target(project, "far", arch=ELSEWHERE)
     return replace(order, targets=("far",), precisions=("fp32",))
-
-
-def reasons(found: Conversion) -> dict[str, str]:
-    return {
-        " ".join(filter(None, (item.converter, item.precision, item.variant))): item.reason
-        for item in (*found.dropped, *found.beaten)
-    }
-
-
-def only(*converters: str) -> Catalog:
-    """The catalog of the current folder with these converters alone."""
-    catalog = load_catalog()
-    return replace(catalog, converters={name: catalog.converter(name) for name in converters})
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -13,9 +13,12 @@ import pytest
 
 from edgekit.catalog import load_catalog
 from edgekit.catalog_schema import Target, TargetRuntime
-from edgekit.conversion import answers, integers
+from edgekit.contracts import LoadedContract
+from edgekit.conversion import integers
+from edgekit.conversion.answers import Answers, Inputs, ask
 from edgekit.conversion.convert import Order, convert
 from edgekit.conversion.integers import Int8Artifact, comparing_options, int8_note, rounding_operators
+from edgekit.devices import Device
 from edgekit.host import detect
 from edgekit.vocabulary import ArtifactFormat, IsaFeature, Precision, RuntimeId
 from tests.conversion.project import write_target
@@ -168,11 +171,12 @@ def test_a_saturating_build_host(plain: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_convert_compares_with_the_sums_of_the_device(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build_host(monkeypatch, *AVX2)
     seen: list[Mapping[str, str]] = []
-    ask = answers.ask
 
-    def watched(bundle: Path, *args: object, **kwargs: object) -> object:
+    def watched(
+        bundle: Path, inputs: Inputs, contract: LoadedContract, device: Device, *, threads: int
+    ) -> Answers:
         seen.append(json.loads((bundle / "manifest.json").read_text())["artifact"]["runtime_options"])
-        return ask(bundle, *args, **kwargs)  # type: ignore[arg-type]
+        return ask(bundle, inputs, contract, device, threads=threads)
 
     monkeypatch.setattr("edgekit.conversion.trial.ask", watched)
     order = an_order(project, arch="aarch64")

@@ -8,8 +8,7 @@ import numpy as np
 import onnx
 
 from edgekit.conversion.convert import Order, convert
-from tests.conversion.project import write_target
-from tests.conversion.test_convert import only, reasons
+from tests.conversion.project import only, reasons, write_target
 from tests.graphs import Graph, floats, renamed
 
 

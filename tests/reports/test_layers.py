@@ -39,9 +39,8 @@ TIMES = Times(
 )
 
 
-def why(**changes: object) -> Why:
-    facts = {"table": TABLE, "times": TIMES, **changes}
-    return explain(bundle_of(manifest()), TABLE.layers, **facts)  # type: ignore[arg-type]
+def why(*, missing: tuple[str, ...] = ()) -> Why:
+    return explain(bundle_of(manifest()), TABLE.layers, table=TABLE, times=TIMES, missing=missing)
 
 
 def test_each_layer_has_its_precision_error_and_shares() -> None:

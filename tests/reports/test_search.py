@@ -10,7 +10,7 @@ from edgekit.errors import EdgekitError
 from edgekit.reports.page import render
 from edgekit.reports.plots import candidates_plane, search_points
 from edgekit.reports.sources import read_evidence
-from edgekit.tuning.record import Limits, TuneRecord
+from edgekit.tuning.record import Final, Finalist, Limits, TuneRecord
 from tests.tuning.trials import trial
 
 TRIALS = (
@@ -22,6 +22,7 @@ TRIALS = (
 RECORD = TuneRecord(
     schema=1, edgekit="1", model="net", target="host", machine="a machine", source_threads=2, data="eval",
     limits=Limits(), points=30, trials=TRIALS, front=(2, 1), chosen=2, reason="the fastest",
+    final=Final(source_ms=(10,), finalists=(Finalist(trial=2, times_ms=(4,)), Finalist(trial=1, times_ms=(5,)))),
 )  # fmt: skip
 
 
@@ -45,6 +46,7 @@ def test_the_file_is_known_by_its_content(tmp_path: Path) -> None:
     page = render(evidence, title="t")
     assert "net for host: what the search found" in page
     assert "20 trials of 30 points" in page
+    assert "on a machine, 2 of them once more in one run." in page
 
 
 def test_what_is_wrong_with_it_is_said(tmp_path: Path) -> None:

@@ -83,6 +83,18 @@ def test_a_point_of_accuracy_is_the_most_where_nothing_is_said() -> None:
     assert [miss.limit for miss in misses(unlabelled, Limits(max_drop=0.05))] == ["max-drop"]
 
 
+def test_what_was_asked_for_goes_before_what_is_faster() -> None:
+    trials = [trial(1, ratio=0.3, precision="int8"), trial(2, ratio=0.9, precision="fp32", megabytes=50)]
+    assert pick(trials, Limits(precisions=("fp32",))).chosen is trials[1]
+    assert numbers(pick(trials, Limits(precisions=("fp32",))).front) == [2]
+    asked = Limits(precisions=("int8",), memory_bytes=60_000_000)
+    found = pick(trials, asked)
+    assert found.chosen is trials[1]
+    assert found.reason.startswith("nothing of what was asked for (int8) keeps to the limits; takes 0.90")
+    none = pick(trials, Limits(precisions=("int8",), memory_bytes=10_000_000))
+    assert none.nearest is trials[0], "not fp32, which would be nearer"
+
+
 def test_nothing_sound() -> None:
     found = pick([trial(1, reason="crashed"), trial(2, reason="crashed")], Limits())
     assert (found.front, found.chosen, found.nearest, found.reason) == ((), None, None, "crashed")

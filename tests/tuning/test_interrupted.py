@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,12 +50,17 @@ def trials(text: bytes) -> int:
     return text.count(b'"record"')
 
 
-def wait_for_trials(run: subprocess.Popen[str], folder: Path, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while trials(journal(folder)) < count:
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def wait_for_trials(run: subprocess.Popen[str], count: int) -> None:
+    """Read what the run says until it begins the trial after ``count``, which it does once that one is kept."""
+    assert run.stderr
+    guard = threading.Timer(PATIENCE_S, run.kill)
+    guard.start()
+    try:
+        while (said := run.stderr.readline()) and f" trial {count + 1} of " not in said:
+            pass
+    finally:
+        guard.cancel()
+    assert said, "it ended, or was ended, before"
 
 
 @pytest.fixture
@@ -68,7 +73,7 @@ def model(project: Path, tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_killed_and_run_again(project: Path, tmp_path: Path, model: Path) -> None:
     run = start(model, project)
-    wait_for_trials(run, project, 2)
+    wait_for_trials(run, 2)
     run.send_signal(signal.SIGKILL)
     run.communicate()
     before = journal(project)
@@ -93,13 +98,13 @@ def test_killed_and_run_again(project: Path, tmp_path: Path, model: Path) -> Non
 
     idle = start(model, project)
     facts = json.loads(idle.communicate(timeout=PATIENCE_S)[0])
-    assert (facts["measured_trials"], facts["made_steps"]) == (0, 0)
+    assert (facts["measured_trials"], facts["made_steps"], facts["held_final"]) == (0, 0, False)
 
 
 @pytest.mark.slow
 def test_interrupted_by_the_user(project: Path, model: Path) -> None:
     run = start(model, project)
-    wait_for_trials(run, project, 1)
+    wait_for_trials(run, 1)
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 130

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import EdgekitError
-from edgekit.tuning.record import Limits, Trial
+from edgekit.tuning.record import Final, Finalist, Limits, Trial
 from edgekit.tuning.space import Point, Space
 from edgekit.tuning.study import open_study
 from tests.tuning.test_space import FLOAT, OURS
@@ -73,6 +73,20 @@ def test_trials_come_back_as_they_were(tmp_path: Path) -> None:
             assert study.done[point] == measured(point, number)
 
 
+def test_a_final_comes_back_for_the_very_same_trials(tmp_path: Path) -> None:
+    held = Final(
+        source_ms=(1.0, 1.1),
+        finalists=(Finalist(trial=3, times_ms=(0.5, 0.6)), Finalist(trial=1, reason="crashed")),
+    )
+    with open_study(tmp_path, SPACE) as study:
+        assert study.final_of([1, 3]) is None
+        study.keep_final(held)
+    with open_study(tmp_path, SPACE) as study:
+        assert study.final_of([1, 3]) == study.final_of([3, 1]) == held
+        assert study.final_of([1]) is None
+        assert study.final_of([1, 2, 3]) is None
+
+
 def test_a_line_that_was_torn_by_a_kill_is_dropped(tmp_path: Path) -> None:
     first = search(tmp_path, trials=ALL, most=3)
     journal = tmp_path / "journal.log"
@@ -90,6 +104,26 @@ def test_a_candidate_that_can_be_built_only_now_is_added(tmp_path: Path) -> None
             study.keep(measured(point, len(study.done) + 1))
         assert len(study.done) == 2
     assert len(search(tmp_path, trials=ALL)) == ALL - 2
+
+
+def test_a_part_of_the_space_has_the_same_trials_and_counts_its_own(tmp_path: Path) -> None:
+    search(tmp_path, trials=ALL)
+    part = Space.over([FLOAT, OURS.without("not asked for")], threads=2)
+    with open_study(tmp_path, part) as study:
+        assert {trial.candidate for trial in study.trials} == {FLOAT.label}
+        assert len(study.done) == ALL
+        assert study.next_point(Limits(), trials=1, seed=0) is None
+    assert search(tmp_path, trials=ALL) == []
+
+
+def test_trials_that_were_not_asked_for_are_not_counted(tmp_path: Path) -> None:
+    part = Space.over([FLOAT, OURS.without("not asked for")], threads=2)
+    with open_study(tmp_path, part) as study:
+        while point := study.next_point(Limits(), trials=2, seed=0):
+            study.keep(measured(point, len(study.done) + 1))
+    other = Space.over([FLOAT.without("not asked for"), OURS], threads=2)
+    with open_study(tmp_path, other) as study:
+        assert study.next_point(Limits(), trials=2, seed=0) is not None
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:

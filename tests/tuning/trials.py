@@ -6,6 +6,7 @@ from edgekit.bundles.manifest import Accuracy, Fidelity, Timing
 from edgekit.quantization.observers import RangeMethod
 from edgekit.tuning.record import Trial
 from edgekit.tuning.space import Rounding
+from edgekit.vocabulary import Precision
 
 DATA = "eval: 1000 labelled samples"
 
@@ -22,6 +23,7 @@ def trial(
     ranges: RangeMethod | None = None,
     rounding: Rounding | None = None,
     threads: int = 1,
+    precision: Precision = "int8",
     reason: str | None = None,
 ) -> Trial:
     """A trial whose source takes 10 ms and answers 95 % rightly."""
@@ -30,7 +32,7 @@ def trial(
         candidate=candidate,
         converter="onnxruntime",
         variant="",
-        precision="int8",
+        precision=precision,
         runtime="onnxruntime",
         ranges=ranges,
         rounding=rounding,
