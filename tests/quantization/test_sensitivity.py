@@ -11,7 +11,7 @@ import onnxruntime as ort
 import pytest
 
 from edgekit.quantization.calibration import CalibrationFiles
-from edgekit.quantization.effort import EFFORTS
+from edgekit.quantization.effort import EFFORTS, Effort
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.insertion import Scheme
 from edgekit.quantization.placement import float_nodes
@@ -111,12 +111,12 @@ def test_two_runs_give_the_same_table_and_files_keep_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("effort", ["fast", "normal", "max"])
-def test_layers_are_tried_on_few_samples_that_nothing_was_fitted_on(tmp_path: Path, effort: str) -> None:
+def test_layers_are_tried_on_few_samples_that_nothing_was_fitted_on(tmp_path: Path, effort: Effort) -> None:
     model = onnx.shape_inference.infer_shapes(tiny_cnn())
     files = CalibrationFiles(write_samples(samples(model, 100), tmp_path / "calib"))
-    bounds = EFFORTS[effort]  # type: ignore[index]
-    found, unseen = unseen_samples(files, model, bounds, effort)  # type: ignore[arg-type]
+    bounds = EFFORTS[effort]
+    found, unseen = unseen_samples(files, model, bounds, effort)
     fit, _ = files.spread(bounds.samples_for(model))
-    assert (len(found), unseen) == (SAMPLES[effort], True)  # type: ignore[index]
+    assert (len(found), unseen) == (SAMPLES[effort], True)
     seen = {sample["x"].tobytes() for sample in fit}
     assert not any(sample["x"].tobytes() in seen for sample in found)
