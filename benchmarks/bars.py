@@ -44,6 +44,8 @@ class Outcome:
 
     model: str
     convolutional: bool
+    choice: str
+    """What edgekit chose, in words."""
     found: Mapping[str, Closeness]
     times: Mapping[str, Sequence[float]]
 
@@ -106,16 +108,19 @@ def memory_bar(model: str, name: str, few: int, many: int, ratio: float) -> Bar:
 
 
 def _above_peers(outcome: Outcome) -> Bar:
-    """The nearest of our int8 artifacts that is not shown to be slower than the nearest peer."""
+    """The nearest that is not shown to be slower than the nearest peer: of our int8 artifacts, and what was chosen.
+
+    Where int8 is slower that is a float artifact, and it is said.
+    """
     peer = outcome.nearest_peer
     theirs = outcome.found[peer].sqnr_db
-    quick = [name for name in outcome.ours if outcome.ratio(name, peer)[1] <= 1]
+    quick = [name for name in (*outcome.ours, CHOICE) if outcome.ratio(name, peer)[1] <= 1]
     best = max(quick or outcome.ours, key=lambda name: outcome.found[name].sqnr_db)
     ours = outcome.found[best].sqnr_db
     slower = "" if quick else ", and slower"
     return Bar(
         model=outcome.model,
-        what=f"{best}: SQNR above {peer}, no slower",
+        what=f"{best}{f' ({outcome.choice})' * (best == CHOICE)}: SQNR above {peer}, no slower",
         wanted=f">= {theirs:.1f} + {ABOVE_PEERS_DB:g} dB",
         found=f"{ours:.1f} dB (+{ours - theirs:.1f}) in {_interval(outcome.ratio(best, peer))} of its time{slower}",
         margin=ours - theirs - ABOVE_PEERS_DB if quick else -math.inf,

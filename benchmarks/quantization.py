@@ -182,9 +182,10 @@ def _accuracy(on: Ground, told: Facts, options: argparse.Namespace) -> Outcome:
     times = timed(
         bundles, threads=options.threads, rounds=options.rounds, processor_time=options.clock == "processor"
     )
-    outcome = Outcome(model=on.model, convolutional=not on.is_text, found=found, times=times)
+    label = choice(ours.manifest)
+    outcome = Outcome(model=on.model, convolutional=not on.is_text, choice=label, found=found, times=times)
     told |= {
-        "choice": choice(ours.manifest),
+        "choice": label,
         "evaluation": found[CHOICE].verdict.fidelity.data,
         "rows": {name: _row(outcome, name, near) for name, near in found.items()},
         "failed": failed,
