@@ -174,7 +174,7 @@ class Workshop:
         """What the quantization of ``candidate`` depends on beside model and data."""
         options = {**_int8_options(candidate.runtime, candidate.chain[-1].variant), "effort": self.effort}
         if self.calibration and self.calibration.source == SYNTHETIC:
-            # noise excites other channels than data do: weights fitted to it lose BlazeFace 3 dB, equalized for it GhostNet 5
+            # noise excites other channels than data do: fitted to it BlazeFace loses 3 dB, equalized for it GhostNet 5
             options |= {"ranges": "minmax", "fits": "none", "equalize": False}
         return (
             {**options, "float_nodes": as_option(candidate.kept_float)} if candidate.kept_float else options

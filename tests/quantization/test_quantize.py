@@ -110,7 +110,7 @@ def test_progress_never_goes_back(tmp_path: Path, effort: Effort) -> None:
     assert shares == sorted(shares)
     assert 0 < shares[0] < shares[-1] < 1
     words = [doing for _, doing in told.lines]
-    assert words[0] == "ranges, sample 1 of 20"
+    assert words[0] == "channels, sample 1 of 15"
     assert "weights, layer 1 of 8: stem" in words
 
 
