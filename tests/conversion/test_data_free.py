@@ -53,6 +53,8 @@ def test_the_bundle_says_that_it_is_uncalibrated(order: Order) -> None:
     )
     assert "Uncalibrated: ranges come from" in (found.bundles[0].path / "README.txt").read_text()
     assert "marked as uncalibrated" in found.notes[0]
+    (engine,) = (step for step in manifest.steps if step.tool == "edgekit.quantization")
+    assert engine.arguments["equalized"] is False
     # near the source even on real images, which no calibration saw: 35 dB with them
     assert manifest.fidelity is not None
     assert manifest.fidelity.sqnr_db > 20
