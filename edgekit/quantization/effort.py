@@ -33,7 +33,7 @@ class Bounds:
     """That weights are fitted on, where memory allows."""
     exponents: tuple[float, ...]
     """Models with channels equalized by so much are tried beside the given one; with 1 all peaks are equal."""
-    memory_bytes: int = 512 * 2**20
+    memory_bytes: int = 1024 * 2**20
     """What the feature maps of these samples may take."""
 
     def samples_for(self, model: onnx.ModelProto) -> int:
@@ -59,9 +59,11 @@ def effort_of(options: Options) -> Effort:
 
 EFFORTS: Mapping[Effort, Bounds] = {
     "fast": Bounds(methods=("minmax",), fits=None, samples=16, exponents=(0.5,)),
-    "normal": Bounds(methods=("minmax", "percentile", "mse"), fits="best", samples=32, exponents=(0.5, 1.0)),
+    "normal": Bounds(
+        methods=("minmax", "percentile", "mse"), fits="best", samples=32, exponents=(0.5, 0.75, 1.0)
+    ),
     "max": Bounds(
-        methods=("minmax", "percentile", "mse", "entropy"), fits="all", samples=64, exponents=(0.5, 1.0)
+        methods=("minmax", "percentile", "mse", "entropy"), fits="all", samples=64, exponents=(0.5, 0.75, 1.0)
     ),
 }
 

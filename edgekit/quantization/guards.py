@@ -26,7 +26,7 @@ def guard_float(graph: onnx.GraphProto, names: Sequence[str]) -> None:
     guarded = [node for node in graph.node if node.name in names and node.op_type in _TAKEN_BACK]
     for node in guarded:
         _guard(graph, node)
-    if guarded:
+    if guarded and not any(tensor.name == LEAST for tensor in graph.initializer):
         graph.initializer.append(least())
 
 

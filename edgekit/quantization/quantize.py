@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from edgekit.quantization.equalization import divisors_of, equalize
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.insertion import Scheme, insert, quantized_tensors
 from edgekit.quantization.rounding import round_weights
+from edgekit.quantization.unrounded import with_float_weights
 from edgekit.quantization.watching import observe
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from edgekit.quantization.placement import FloatNodes
     from edgekit.quantization.progress import Told
 
-EQUALIZING, WATCHING, FITTING = 0.15, 0.15, 0.65
+WATCHING, FITTING = 0.3, 0.65
 """Shares of the time, for the progress."""
 MARGIN_DB = 0.5
 """By which equalized channels must be nearer: the samples that tell are few."""
@@ -36,7 +38,7 @@ class Quantized:
     source: onnx.ModelProto
     """The float model it was made from: the one given, or that with equalized channels."""
     ranges: RangeMethod
-    sqnr_db: float
+    sqnr_db: float = math.nan
     """On samples that no weight was fitted on, where there are any."""
     fitted_layers: int = 0
     """Layers whose weights were fitted; the others' were rounded to the nearest."""
@@ -71,22 +73,27 @@ def quantize(
         tensors=tensors, in_float=in_float, scheme=scheme, bounds=bounds, threads=threads, told=told,
         grader=Grader(model, test or fit, threads),
     )  # fmt: skip
-    source = bench.nearest([model, *equalize(model, tensors, fit, bounds.exponents, threads)], fit)
-    plain = bench.plain(source, samples, EQUALIZING, WATCHING)
-    ranked = sorted(plain, key=lambda item: -item.sqnr_db)
-    best = ranked[0]
-    if not bounds.fits:
-        return best
-    if len(fit) < FEWEST_FITTED:
+    trials = bench.plain([model, *equalize(model, tensors, fit, bounds.exponents, threads)], samples)
+    if not bounds.fits or len(fit) < FEWEST_FITTED:
+        best = max((bench.graded(trial) for trial in trials), key=_preference)
+        if not bounds.fits:
+            return best
         return best.noted(f"weights rounded to the nearest: {len(fit)} samples are too few to fit them on")
-    tries = ranked if bounds.fits == "all" else [best]
-    fitted = [bench.fitted(item, fit, place / len(tries), 1 / len(tries)) for place, item in enumerate(tries)]
-    better = max(fitted, key=lambda item: item.sqnr_db)
+    ranked = sorted((bench.graded(trial, weights=False) for trial in trials), key=_preference, reverse=True)
+    tries = [bench.graded(trial) for trial in ranked[: len(bounds.methods) if bounds.fits == "all" else 1]]
+    fitted = [
+        bench.fitted(trial, fit, place / len(tries), 1 / len(tries)) for place, trial in enumerate(tries)
+    ]
+    best, better = (max(some, key=lambda trial: trial.sqnr_db) for some in (tries, fitted))
     if better.sqnr_db > best.sqnr_db:
         return better
     if not better.fitted_layers:
         return best.noted("weights rounded to the nearest: no layer has weights of its own to fit")
     return best.noted("weights rounded to the nearest: fitting them did not help on other samples")
+
+
+def _preference(trial: Quantized) -> float:
+    return trial.sqnr_db - MARGIN_DB * trial.equalized
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,47 +108,35 @@ class _Bench:
     threads: int
     told: Told
 
-    def nearest(self, sources: Sequence[onnx.ModelProto], fit: Sequence[Feeds]) -> onnx.ModelProto:
-        """The first of ``sources``, or another that is nearer to it when quantized.
-
-        Factors and ranges come from ``fit`` alone: on samples whose peaks they know, equal peaks always seem to help
-        (GhostNet: 37.5 dB there, 32.1 on others).
-        """
-        if len(sources) == 1:
-            return sources[0]
-        share = EQUALIZING / len(sources)
-        grades = [
-            max(item.sqnr_db for item in self.plain(source, fit, turn * share, share, what="channels"))
-            - MARGIN_DB * (turn > 0)
-            for turn, source in enumerate(sources)
-        ]
-        return sources[grades.index(max(grades))]
-
-    def plain(
-        self,
-        source: onnx.ModelProto,
-        samples: CalibrationFiles | Sequence[Feeds],
-        begin: float,
-        share: float,
-        what: str = "ranges",
-    ) -> list[Quantized]:
-        """``source`` with each of the ranges, weights rounded to the nearest.
-
-        begin, share: where in the whole this begins, and how much of it this is.
-        """
-        count = len(samples)
-
-        def seen(number: int) -> None:
-            self.told.say(begin + share * number / count, f"{what}, sample {number} of {count}")
-
-        ranges = observe(source, self.tensors, samples, self.bounds.methods, threads=self.threads, seen=seen)
+    def plain(self, sources: Sequence[onnx.ModelProto], samples: CalibrationFiles) -> list[Quantized]:
+        """Each of ``sources`` with each of the ranges, weights rounded to the nearest."""
+        count, symmetric = len(samples), self.scheme.activations == "symmetric"
         made = []
-        for method in self.bounds.methods:
-            graph = insert(source, ranges[method], self.in_float, self.scheme)
-            made.append(
-                Quantized(model=graph, source=source, ranges=method, sqnr_db=self.grader.sqnr_db(graph))
+        for turn, source in enumerate(sources):
+
+            def seen(number: int, turn: int = turn) -> None:
+                again = f", channels equalized ({turn} of {len(sources) - 1})" if turn else ""
+                part = (turn + number / count) / len(sources)
+                self.told.say(WATCHING * part, f"ranges, sample {number} of {count}{again}")
+
+            ranges = observe(
+                source,
+                self.tensors,
+                samples,
+                self.bounds.methods,
+                threads=self.threads,
+                symmetric=symmetric,
+                seen=seen,
             )
+            for method in self.bounds.methods:
+                graph = insert(source, ranges[method], self.in_float, self.scheme)
+                made.append(Quantized(model=graph, source=source, ranges=method))
         return made
+
+    def graded(self, trial: Quantized, *, weights: bool = True) -> Quantized:
+        """``trial`` with its grade. weights: rounded ones; else those of the source."""
+        graph = trial.model if weights else with_float_weights(trial.model, trial.source)
+        return replace(trial, sqnr_db=self.grader.sqnr_db(graph))
 
     def fitted(self, start: Quantized, samples: Sequence[Feeds], begin: float, share: float) -> Quantized:
         """``start`` with fitted weights. begin, share: of the fitting."""
@@ -150,9 +145,7 @@ class _Bench:
 
         def seen(done: int, total: int, layer: str) -> None:
             part = begin + share * done / total
-            self.told.say(
-                EQUALIZING + WATCHING + FITTING * part, f"weights, layer {done + 1} of {total}: {layer}"
-            )
+            self.told.say(WATCHING + FITTING * part, f"weights, layer {done + 1} of {total}: {layer}")
 
         layers = round_weights(
             start.source, graph, samples, limit=self.scheme.weight_limit, threads=self.threads, seen=seen
