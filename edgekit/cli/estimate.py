@@ -26,7 +26,8 @@ def estimate(
     ] = None,
     runtime: Annotated[str | None, typer.Option(help="Only this runtime.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="Only this precision. Default: int8, and floats where the model is of floats.")
+        str | None,
+        typer.Option(help="Only this precision. Default: int8, and floats where the model is of floats."),
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Only this number of threads.")] = None,
     latency: Annotated[

@@ -22,6 +22,8 @@ from edgekit.cli.output import JsonOption, note, print_json, print_table
 
 if TYPE_CHECKING:
     from edgekit.catalog_schema import Accelerator, CpuCluster, Profile
+    from edgekit.simulation.calibrating import Calibration
+    from edgekit.simulation.published import Series
 
 app = typer.Typer(
     help="Hardware facts of the targets, each with its source: files in profiles/.",
@@ -82,11 +84,14 @@ def fit(
     profile_id: Annotated[str, typer.Argument(metavar="PROFILE")],
     rows: Annotated[
         Path | None,
-        typer.Option(help="Your measurements (CSV: model, runtime, version, precision, threads, latency_ms)."),
+        typer.Option(
+            help="Your measurements (CSV: model, runtime, version, precision, threads, latency_ms)."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="File to write. Default: profiles/PROFILE.toml here.")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Fit what predictions are made with to measurements: published ones, or of models you timed on the board.
 
@@ -108,7 +113,21 @@ def fit(
         path.write_text(new, encoding="utf-8")
     except OSError as error:
         raise EdgekitError(f"{path}: cannot be written: {error.strerror}") from error
+    if json:
+        print_json({"path": str(path), "speeds": [_fitted(*entry) for entry in found.items()]})
     note(f"{counted(len(found), 'set')} of constants written to {path}")
+
+
+def _fitted(series: Series, found: Calibration) -> dict[str, object]:
+    return {
+        "runtime": series.runtime,
+        "runtime_version": series.version,
+        "precision": series.precision,
+        "threads": series.threads or None,
+        "measurements": found.measurements,
+        "families": found.families,
+        "error_pct": {"median": found.median_pct, "p90": found.p90_pct},
+    }
 
 
 def print_errors(files: list[Path]) -> None:
@@ -130,7 +149,16 @@ def print_errors(files: list[Path]) -> None:
         if not wanted or profile.id in wanted
     ]
     if rows:
-        columns = ("profile", "runtime", "precision", "thr.>", "models of families>", "median>", "p90>", "4 of 5>")
+        columns = (
+            "profile",
+            "runtime",
+            "precision",
+            "thr.>",
+            "models of families>",
+            "median>",
+            "p90>",
+            "4 of 5>",
+        )
         print_table(columns, rows, title="error of predictions, for families of models the fit had not seen")
 
 

@@ -43,7 +43,8 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
         prediction
         for device, profile in profiles.items()
         for prediction in predict(device.removeprefix(SCHEME), profile, terms, precisions)
-        if asked.runtime in (None, prediction.speed.runtime) and asked.threads in (None, prediction.speed.threads)
+        if asked.runtime in (None, prediction.speed.runtime)
+        and asked.threads in (None, prediction.speed.threads)
     ]
     if not found:
         raise DeviceError(

@@ -34,9 +34,7 @@ class Calibration:
     latency_ms: tuple[float, float]
 
 
-def calibrate(
-    population: Mapping[Key, Sequence[Point]], wanted: Iterable[Key]
-) -> Mapping[Key, Calibration]:
+def calibrate(population: Mapping[Key, Sequence[Point]], wanted: Iterable[Key]) -> Mapping[Key, Calibration]:
     """Constants of the ``wanted`` series, fitted beside all of ``population``, which holds them."""
     held_out = cross_validate(population)
     everywhere = [entry for entries in held_out.values() for entry in entries]

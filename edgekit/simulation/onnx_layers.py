@@ -26,7 +26,16 @@ _PRODUCTS = {
     "Gemm": 1, "QGemm": 3, "MatMul": 1, "MatMulInteger": 1, "MatMulIntegerToFloat": 1, "MatMulNBits": 1,
     "DynamicQuantizeMatMul": 1, "FusedGemm": 1, "FusedMatMul": 1, "QLinearMatMul": 3,
 }  # fmt: skip
-_VIEWS = ("QuantizeLinear", "DequantizeLinear", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast")
+_VIEWS = (
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "Identity",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Cast",
+)
 
 
 def onnx_layers(model: Model) -> tuple[Layer, ...]:

@@ -14,7 +14,7 @@ from edgekit.simulation.crossing import LEAST_POINTS, Point
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import Series
 from edgekit.simulation.terms import Terms, terms_of
-from edgekit.vocabulary import PredictedRuntime, Precision
+from edgekit.vocabulary import Precision, PredictedRuntime
 
 _NEEDED = ("model", "runtime", "version", "precision", "threads", "latency_ms")
 
@@ -32,7 +32,9 @@ def read_rows(path: Path, board: str) -> Mapping[Series, tuple[Point, ...]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     if missing := [name for name in _NEEDED if name not in columns]:
-        raise DataError(f"{path}: the first line must name the columns {', '.join(_NEEDED)}; {missing[0]} is missing")
+        raise DataError(
+            f"{path}: the first line must name the columns {', '.join(_NEEDED)}; {missing[0]} is missing"
+        )
     terms: dict[str, Terms] = {}
     found: dict[Series, list[Point]] = defaultdict(list)
     for number, row in enumerate(rows, 2):
@@ -54,9 +56,13 @@ def read_rows(path: Path, board: str) -> Mapping[Series, tuple[Point, ...]]:
 
 def _read(where: str, row: Mapping[str, str], board: str) -> tuple[Series, float]:
     if row["runtime"] not in get_args(PredictedRuntime):
-        raise DataError(f"{where}: runtime '{row['runtime']}' is not one of {', '.join(get_args(PredictedRuntime))}")
+        raise DataError(
+            f"{where}: runtime '{row['runtime']}' is not one of {', '.join(get_args(PredictedRuntime))}"
+        )
     if row["precision"] not in get_args(Precision):
-        raise DataError(f"{where}: precision '{row['precision']}' is not one of {', '.join(get_args(Precision))}")
+        raise DataError(
+            f"{where}: precision '{row['precision']}' is not one of {', '.join(get_args(Precision))}"
+        )
     try:
         threads, latency_ms = int(row["threads"]), float(row["latency_ms"])
     except (TypeError, ValueError):

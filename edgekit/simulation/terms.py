@@ -100,4 +100,5 @@ IN_GROUP: Terms = np.array([[term.group == group for group in GROUPS] for term i
 
 def terms_of(layers: Iterable[Layer]) -> Terms:
     """How much of each term ``layers`` are, in the order of ``NAMES``."""
-    return np.array([[term.value(layer) for term in TERMS.values()] for layer in layers], float).sum(axis=0)
+    amounts: Terms = np.array([[term.value(layer) for term in TERMS.values()] for layer in layers], float)
+    return np.asarray(amounts.sum(axis=0))

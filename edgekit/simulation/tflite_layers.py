@@ -28,9 +28,7 @@ def tflite_layers(model: Model) -> tuple[Layer, ...]:
     )
 
 
-def _layers(
-    where: str, graph: TfliteGraph, operator: TfliteOperator, constants: set[int]
-) -> Iterable[Layer]:
+def _layers(where: str, graph: TfliteGraph, operator: TfliteOperator, constants: set[int]) -> Iterable[Layer]:
     kind = None if operator.custom else TFLITE_KINDS.get(operator.op)
     given = [index for index in operator.inputs if index >= 0 and index not in constants]
     if kind == FREE or (kind is not None and not given):
@@ -44,7 +42,9 @@ def _layers(
         for known in KINDS:
             if kind == known:
                 return [_plain(graph, operator, given, known)]
-    raise ModelError(f"{where}: '{operator.name}' ({operator.op}) is an operator that predictions know no time for")
+    raise ModelError(
+        f"{where}: '{operator.name}' ({operator.op}) is an operator that predictions know no time for"
+    )
 
 
 def _convolution(graph: TfliteGraph, operator: TfliteOperator) -> Layer:
@@ -77,7 +77,9 @@ def _product(graph: TfliteGraph, operator: TfliteOperator, constants: set[int]) 
         kind=kind,
         macs=macs,
         weights=depth * columns if constant else 0,
-        reads=_elements(graph, [index for index in operator.inputs[:2] if index >= 0 and index not in constants]),
+        reads=_elements(
+            graph, [index for index in operator.inputs[:2] if index >= 0 and index not in constants]
+        ),
         writes=writes,
         in_channels=depth,
         out_channels=columns,

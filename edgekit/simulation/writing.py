@@ -24,9 +24,7 @@ class Voucher:
     """Positions of the speeds."""
 
 
-def with_speeds(
-    text: str, speeds: Mapping[Series, Calibration], vouchers: Sequence[Voucher]
-) -> str:
+def with_speeds(text: str, speeds: Mapping[Series, Calibration], vouchers: Sequence[Voucher]) -> str:
     """``text`` of a profile with ``speeds``, and ``vouchers`` for them among its sources.
 
     Earlier speeds and their sources are replaced.
