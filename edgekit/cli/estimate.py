@@ -57,7 +57,9 @@ def estimate(
     if json:
         print_json({"model": str(loaded.path), "predictions": [_facts(item) for item in kept]})
     elif kept:
-        _print(kept, limit)
+        _print(kept if on else _fastest(kept), limit)
+        if not on and len(_fastest(kept)) < len(kept):
+            note("the fastest of each target and precision; --on TARGET or --json shows all")
     if not kept:
         best = found[0]
         raise GateFailedError(
@@ -86,6 +88,7 @@ def _facts(item: Prediction) -> dict[str, Any]:
         "precision": speed.precision,
         "threads": speed.threads,
         "latency_ms": {"p50": latency.p50, "low": latency.low, "high": latency.high},
+        "memory_bytes": None,  # not predicted
         "in_domain": item.in_domain,
         "outside": list(item.outside),
         "error_pct": {"median": speed.error_pct.median, "p90": speed.error_pct.p90},
@@ -105,6 +108,14 @@ def _print(found: list[Prediction], limit: float | None) -> None:
         note(f"?: unlike what was measured there, interval widened: {next(iter(reasons))}")
     if limit is not None and any(item.latency_ms.high >= limit for item in found):
         note(f"~: the interval reaches over {limit:g} ms")
+
+
+def _fastest(found: list[Prediction]) -> list[Prediction]:
+    """The first, which is the fastest, of each target and precision."""
+    first: dict[tuple[str, Precision], Prediction] = {}
+    for item in found:
+        first.setdefault((item.device, item.speed.precision), item)
+    return list(first.values())
 
 
 def _row(item: Prediction, limit: float | None) -> tuple[str, ...]:

@@ -81,6 +81,15 @@ def test_the_table_names_error_and_interval(tmp_path: Path, mobilenet: Path) -> 
     assert "%" in done.stdout
 
 
+def test_all_boards_in_one_table(tmp_path: Path, mobilenet: Path) -> None:
+    done = edgekit(tmp_path, "estimate", mobilenet)
+    assert done.returncode == 0
+    rows = [line for line in done.stdout.splitlines() if "%" in line]
+    boards = {(words[0], *{"fp32", "fp16", "int8"}.intersection(words)) for words in map(str.split, rows)}
+    assert len(boards) == len(rows)
+    assert len({board for board, *_ in boards}) >= 11
+
+
 def test_a_graph_unlike_the_measured_ones_is_marked(tmp_path: Path) -> None:
     weights = {"w": np.zeros((4096, 4096), np.float32)}
     proto = model([node("MatMul", "x w", "y")], [value("x", 128, 4096)], [value("y", 128, 4096)], weights)
