@@ -16,7 +16,7 @@ ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "om", "ms", "rk
 RuntimeId = Literal["onnxruntime", "openvino", "litert", "tflite-runtime", "cann", "mindspore-lite", "rknn"]
 PredictedRuntime = Literal[
     "onnxruntime", "openvino", "litert", "tflite-runtime", "cann", "mindspore-lite", "rknn",
-    "tflite", "tflite-xnnpack", "armnn", "ncnn",
+    "tflite", "tflite-xnnpack", "armnn", "ncnn", "paddle-lite",
 ]  # fmt: skip
 """Runtimes whose speed is known: what targets run, and what others published. ``tflite`` computes with ruy."""
 SAME_FILES: Mapping[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}

@@ -58,6 +58,7 @@ def per_mac(points: Sequence[Point], unseen: Point) -> float:
         ("tflite", 0.10, 0.30),
         ("armnn", 0.10, 0.30),
         ("tflite-xnnpack", 0.10, 0.30),
+        ("paddle-lite", 0.10, 0.30),
         pytest.param("ncnn", 0.12, 0.40, marks=pytest.mark.slow),
     ],
 )
