@@ -14,6 +14,7 @@ from edgekit.vocabulary import (
     IntegerSums,
     IsaFeature,
     Precision,
+    PredictedRuntime,
     RuntimeId,
 )
 
@@ -137,6 +138,35 @@ class Accelerator(Strict):
     peak_fp16_ops_per_s: PositiveInt | None = None
 
 
+class SpeedError(Strict):
+    """How far predictions were from measurements, in percent, each family predicted from the others alone."""
+
+    median: PositiveFloat
+    p90: PositiveFloat
+
+
+class Speed(Strict):
+    """What predictions of one runtime, version, precision and number of threads are made with."""
+
+    runtime: PredictedRuntime
+    version: str
+    precision: Precision
+    threads: PositiveInt | None = None
+    """None where the source of the measurements does not state it."""
+    measurements: PositiveInt
+    families: PositiveInt
+    """Families of models among them."""
+    error_pct: SpeedError
+    interval_factor: PositiveFloat = Field(ge=1)
+    """Four of five latencies lie between the prediction divided and multiplied by it."""
+    latency_ms: tuple[PositiveFloat, PositiveFloat]
+    """Of the fastest and the slowest model measured."""
+    covered: tuple[str, ...]
+    """The terms that the measured models have any of."""
+    constants_ps: dict[str, PositiveFloat]
+    """Picoseconds that one unit of each term takes; a term that is absent takes none."""
+
+
 class Profile(Strict):
     """How a hardware performs: the facts a prediction starts from, each with its source."""
 
@@ -147,6 +177,7 @@ class Profile(Strict):
     cpu: Cpu
     memory: MemorySystem
     accelerators: tuple[Accelerator, ...] = ()
+    speeds: tuple[Speed, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)
     detected: bool = False
 

@@ -43,7 +43,7 @@ def inspect(
 
     shapes = read_shapes(shape)
     with progress("edgekit inspect") as advance:
-        loaded = _load(resolve(model, advance), shapes)
+        loaded = load_shaped(resolve(model, advance), shapes)
         advance(1, 2, "counting")
         facts = graph_facts(loaded)
         refused = _refused(loaded, target or [])
@@ -54,7 +54,7 @@ def inspect(
     _judge(loaded, refused)
 
 
-def _load(path: Path, shapes: dict[str, tuple[int, ...]]) -> Model:
+def load_shaped(path: Path, shapes: dict[str, tuple[int, ...]]) -> Model:
     """The model at ``shapes``, else at those its contract makes, where they fit what it leaves free."""
     from edgekit.models import load_model
 

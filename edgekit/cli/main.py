@@ -16,6 +16,7 @@ from edgekit.cli import converters, models, profiles, targets
 from edgekit.cli.compare import compare
 from edgekit.cli.convert import convert
 from edgekit.cli.doctor import doctor
+from edgekit.cli.estimate import estimate
 from edgekit.cli.inspect import inspect
 from edgekit.cli.profile import profile
 from edgekit.cli.report import report
@@ -110,6 +111,7 @@ app.command("convert")(convert)
 app.command("tune")(tune)
 app.command("verify")(verify)
 app.command("profile")(profile)
+app.command("estimate")(estimate)
 app.command("compare")(compare)
 app.command("report")(report)
 app.command("why")(why)

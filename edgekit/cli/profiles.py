@@ -10,6 +10,7 @@ import typer
 from edgekit.cli.facts import (
     binary,
     check_files,
+    counted,
     found,
     print_facts,
     print_records,
@@ -17,10 +18,12 @@ from edgekit.cli.facts import (
     si,
     usable_catalog,
 )
-from edgekit.cli.output import JsonOption, print_json, print_table
+from edgekit.cli.output import JsonOption, note, print_json, print_table
 
 if TYPE_CHECKING:
     from edgekit.catalog_schema import Accelerator, CpuCluster, Profile
+    from edgekit.simulation.calibrating import Calibration
+    from edgekit.simulation.published import Series
 
 app = typer.Typer(
     help="Hardware facts of the targets, each with its source: files in profiles/.",
@@ -72,6 +75,91 @@ def check(
     Example: edgekit profiles check my-board.toml
     """
     check_files("profiles", files or [], json=json)
+    if not json:
+        print_errors(files or [])
+
+
+@app.command("fit")
+def fit(
+    profile_id: Annotated[str, typer.Argument(metavar="PROFILE")],
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your measurements (CSV: model, runtime, version, precision, threads, latency_ms)."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="File to write. Default: profiles/PROFILE.toml here.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Fit what predictions are made with to measurements: published ones, or of models you timed on the board.
+
+    Five to eight models of different kinds are enough; what other boards have in common fills the rest. The error
+    that is written is that for families of models the fit had not seen.
+
+    Example: edgekit profiles fit my-board --rows timings.csv
+    """
+    from edgekit.errors import EdgekitError
+    from edgekit.simulation import fit_published, fit_rows
+
+    catalog = usable_catalog()
+    catalog.profile(profile_id)
+    text = catalog.places["profiles", profile_id].path.read_text(encoding="utf-8")
+    new, found = fit_rows(profile_id, text, rows) if rows else fit_published(profile_id, text)
+    path = out or Path("profiles") / f"{profile_id}.toml"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(new, encoding="utf-8")
+    except OSError as error:
+        raise EdgekitError(f"{path}: cannot be written: {error.strerror}") from error
+    if json:
+        print_json({"path": str(path), "speeds": [_fitted(*entry) for entry in found.items()]})
+    note(f"{counted(len(found), 'set')} of constants written to {path}")
+
+
+def _fitted(series: Series, found: Calibration) -> dict[str, object]:
+    return {
+        "runtime": series.runtime,
+        "runtime_version": series.version,
+        "precision": series.precision,
+        "threads": series.threads or None,
+        "measurements": found.measurements,
+        "families": found.families,
+        "error_pct": {"median": found.median_pct, "p90": found.p90_pct},
+    }
+
+
+def print_errors(files: list[Path]) -> None:
+    """How good predictions with each profile are, as stated in its file: cross-validated over model families."""
+    wanted = {path.stem for path in files}
+    rows = [
+        (
+            profile.id,
+            f"{speed.runtime} {speed.version}",
+            speed.precision,
+            speed.threads or "-",
+            f"{speed.measurements} of {speed.families}",
+            f"{speed.error_pct.median:.1f} %",
+            f"{speed.error_pct.p90:.0f} %",
+            f"x{speed.interval_factor:.2f}",
+        )
+        for profile in usable_catalog().profiles.values()
+        for speed in profile.speeds
+        if not wanted or profile.id in wanted
+    ]
+    if rows:
+        columns = (
+            "profile",
+            "runtime",
+            "precision",
+            "thr.>",
+            "models of families>",
+            "median>",
+            "p90>",
+            "4 of 5>",
+        )
+        print_table(columns, rows, title="error of predictions, for families of models the fit had not seen")
 
 
 def _listed(profile: Profile) -> tuple[str, ...]:

@@ -33,4 +33,8 @@ def open_device(spec: str) -> Device:
     """The device that ``spec`` names; DeviceError lists what there is."""
     if spec == "local":
         return LocalDevice()
+    if spec.startswith("predicted:"):
+        raise DeviceError(
+            f"'{spec}': nothing runs there; edgekit estimate MODEL --on {spec} predicts its latency"
+        )
     raise DeviceError(f"'{spec}': no such device. Known: local (this machine)")

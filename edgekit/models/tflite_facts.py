@@ -39,7 +39,7 @@ def _layer(
     return LayerFacts(
         name=operator.name,
         op=operator.op,
-        macs=_macs(graph, operator),
+        macs=operator_macs(graph, operator),
         parameters=sum(_parameters(graph.tensors[index]) for index in new),
         output_shape=graph.tensors[operator.outputs[0]].shape if operator.outputs else (),
     )
@@ -49,7 +49,8 @@ def _parameters(tensor: TfliteTensor) -> int:
     return 0 if tensor.dtype in _NO_PARAMETERS else math.prod(tensor.shape)
 
 
-def _macs(graph: TfliteGraph, operator: TfliteOperator) -> int:
+def operator_macs(graph: TfliteGraph, operator: TfliteOperator) -> int:
+    """MACs of ``operator``; 0 for those that do not multiply matrices."""
     count = None if operator.custom else _COUNTS.get(operator.op)
     if count is None:
         return 0

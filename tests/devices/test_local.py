@@ -43,6 +43,8 @@ def test_opens_by_name() -> None:
 def test_an_unknown_device_says_what_there_is() -> None:
     with pytest.raises(DeviceError, match=r"'lokal': no such device. Known: local"):
         open_device("lokal")
+    with pytest.raises(DeviceError, match="edgekit estimate MODEL --on predicted:rk3588"):
+        open_device("predicted:rk3588")
 
 
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:

@@ -1,0 +1,133 @@
+"""``edgekit estimate``: latency of a model on devices that are not here, with the error of the prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from edgekit.cli.convert import read_milliseconds
+from edgekit.cli.facts import usable_catalog
+from edgekit.cli.inspect import load_shaped
+from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.shapes import ShapeOption, read_shapes
+from edgekit.errors import GateFailedError
+from edgekit.vocabulary import Precision
+
+if TYPE_CHECKING:
+    from edgekit.simulation import Prediction
+
+
+def estimate(
+    model: Annotated[str, typer.Argument(help="A model file (.onnx, .tflite), or the id of a zoo model.")],
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", help="predicted:TARGET; repeatable. Default: every one that has speeds."),
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(help="Only this runtime.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="Only this precision. Default: int8, and floats where the model is of floats."),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Only this number of threads.")] = None,
+    latency: Annotated[
+        str | None, typer.Option(help="Only what keeps to it, such as '<66ms'; exit 1 where nothing does.")
+    ] = None,
+    shape: ShapeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Predict latency on devices that are not here, from the graph alone.
+
+    Each prediction stands beside an interval (four of five measurements lie in it) and the error that predictions
+    of that runtime had on that device for families of models they were not fitted to. A mark tells where the graph
+    is unlike anything that was measured there. Nothing is built and nothing runs.
+
+    Example: edgekit estimate net.onnx --on predicted:raspberry-pi-4 --latency '<66ms'
+    """
+    from edgekit.models.zoo import resolve
+    from edgekit.simulation import Asked
+    from edgekit.simulation import estimate as run
+
+    limit, shapes = read_milliseconds(latency), read_shapes(shape)
+    asked = Asked(runtime=runtime, precision=_read_precision(precision), threads=threads)
+    with progress("edgekit estimate") as advance:
+        loaded = load_shaped(resolve(model, advance), shapes)
+    found = run(loaded, on or [], usable_catalog(), asked)
+    kept = [item for item in found if limit is None or item.latency_ms.p50 < limit]
+    if json:
+        print_json({"model": str(loaded.path), "predictions": [_facts(item) for item in kept]})
+    elif kept:
+        _print(kept if on else _fastest(kept), limit)
+        if not on and len(_fastest(kept)) < len(kept):
+            note("the fastest of each target and precision; --on TARGET or --json shows all")
+    if not kept:
+        best = found[0]
+        raise GateFailedError(
+            f"{loaded.path}: nothing is predicted below {limit:g} ms; the fastest is {best.device} "
+            f"({best.speed.runtime} {best.speed.precision}) at {best.latency_ms.p50:.3g} ms"
+        )
+
+
+def _read_precision(text: str | None) -> Precision | None:
+    if text is None:
+        return None
+    for known in get_args(Precision):
+        if known == text:
+            return text  # type: ignore[return-value]
+    raise typer.BadParameter(f"--precision {text}: one of {', '.join(get_args(Precision))}")
+
+
+def _facts(item: Prediction) -> dict[str, Any]:
+    speed, latency = item.speed, item.latency_ms
+    return {
+        "target": item.device,
+        "kind": "predicted",
+        "level": "graph",
+        "runtime": speed.runtime,
+        "runtime_version": speed.version,
+        "precision": speed.precision,
+        "threads": speed.threads,
+        "latency_ms": {"p50": latency.p50, "low": latency.low, "high": latency.high},
+        "memory_bytes": None,  # not predicted
+        "in_domain": item.in_domain,
+        "outside": list(item.outside),
+        "error_pct": {"median": speed.error_pct.median, "p90": speed.error_pct.p90},
+        "calibrated_on": {"measurements": speed.measurements, "families": speed.families},
+        "shares": item.shares,
+    }
+
+
+def _print(found: list[Prediction], limit: float | None) -> None:
+    columns = ("target", "runtime", "precision", "thr.>", "ms>", "4 of 5 in>", "error>", "")
+    print_table(columns, [_row(item, limit) for item in found])
+    note(
+        "predicted from the graph; error: median / 90th percentile for families of models that the fit had not seen"
+    )
+    if any(not item.in_domain for item in found):
+        reasons = {reason: item.device for item in found for reason in item.outside}
+        note(f"?: unlike what was measured there, interval widened: {next(iter(reasons))}")
+    if limit is not None and any(item.latency_ms.high >= limit for item in found):
+        note(f"~: the interval reaches over {limit:g} ms")
+
+
+def _fastest(found: list[Prediction]) -> list[Prediction]:
+    """The first, which is the fastest, of each target and precision."""
+    first: dict[tuple[str, Precision], Prediction] = {}
+    for item in found:
+        first.setdefault((item.device, item.speed.precision), item)
+    return list(first.values())
+
+
+def _row(item: Prediction, limit: float | None) -> tuple[str, ...]:
+    speed, latency = item.speed, item.latency_ms
+    marks = ("" if item.in_domain else "?") + ("~" if limit is not None and latency.high >= limit else "")
+    return (
+        item.device,
+        f"{speed.runtime} {speed.version}",
+        speed.precision,
+        str(speed.threads or "-"),
+        f"{latency.p50:.3g}",
+        f"{latency.low:.3g}-{latency.high:.3g}",
+        f"{speed.error_pct.median:.0f}/{speed.error_pct.p90:.0f} %",
+        marks,
+    )

@@ -1,0 +1,82 @@
+"""Measurements -> what a profile keeps of them: constants, their error, an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from edgekit.simulation.crossing import HeldOut, Point, cross_validate, points_of
+from edgekit.simulation.fitting import fit_constants, fit_population
+from edgekit.simulation.terms import NAMES
+
+Key = TypeVar("Key", bound=Hashable)
+_WITHIN = 0.85
+"""Share of held-out measurements inside the interval; five points over what is promised, as ranks are estimates."""
+_OWN = 12
+"""With fewer held-out measurements of its own, a series takes the interval of all."""
+_DIGITS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The constants of one series of measurements."""
+
+    constants_ps: Mapping[str, float]
+    covered: tuple[str, ...]
+    measurements: int
+    families: int
+    median_pct: float
+    p90_pct: float
+    interval_factor: float
+    latency_ms: tuple[float, float]
+
+
+def calibrate(population: Mapping[Key, Sequence[Point]], wanted: Iterable[Key]) -> Mapping[Key, Calibration]:
+    """Constants of the ``wanted`` series, fitted beside all of ``population``, which holds them."""
+    held_out = cross_validate(population)
+    everywhere = [entry for entries in held_out.values() for entry in entries]
+    common = fit_population([points_of(points) for points in population.values()])
+    found = {}
+    for key in wanted:
+        points = population[key]
+        constants = fit_constants(points_of(points), common) * 1e9
+        own = held_out[key] or tuple(everywhere)
+        times = [point.latency_ms for point in points]
+        found[key] = Calibration(
+            constants_ps=_named(constants),
+            covered=_covered(points),
+            measurements=len(points),
+            families=len({point.family for point in points}),
+            median_pct=_percent(own, 0.5),
+            p90_pct=_percent(own, 0.9),
+            interval_factor=interval_factor(own, everywhere),
+            latency_ms=(_rounded(min(times)), _rounded(max(times))),
+        )
+    return found
+
+
+def interval_factor(own: Sequence[HeldOut], everywhere: Sequence[HeldOut]) -> float:
+    """What to divide and multiply a prediction by, for four of five latencies to lie between."""
+    entries = own if len(own) >= _OWN else everywhere
+    off = np.abs([entry.log_ratio for entry in entries])
+    return _rounded(float(np.exp(np.quantile(off, _WITHIN))))
+
+
+def _named(constants: np.ndarray) -> dict[str, float]:
+    return {name: _rounded(value) for name, value in zip(NAMES, constants.tolist(), strict=True) if value > 0}
+
+
+def _covered(points: Sequence[Point]) -> tuple[str, ...]:
+    total = np.array([point.terms for point in points]).sum(axis=0)
+    return tuple(name for name, value in zip(NAMES, total.tolist(), strict=True) if value > 0)
+
+
+def _percent(entries: Sequence[HeldOut], quantile: float) -> float:
+    return round(100 * float(np.quantile([entry.error for entry in entries], quantile)), 1)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")

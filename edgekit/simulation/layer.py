@@ -1,0 +1,41 @@
+"""One step of a graph as a runtime would run it: what there is to compute and to move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+LayerKind = Literal[
+    "conv", "pointwise", "depthwise", "grouped", "dense", "linear", "matmul", "elementwise", "norm", "pool", "move",
+]  # fmt: skip
+"""``dense``: one row times a matrix; ``linear``: many rows; ``matmul``: two activations."""
+KINDS: tuple[LayerKind, ...] = get_args(LayerKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Elements, not bytes: what one element takes is the precision's affair."""
+
+    kind: LayerKind
+    macs: int = 0
+    weights: int = 0
+    reads: int = 0
+    """Elements of activations it reads."""
+    writes: int = 0
+    in_channels: int = 0
+    out_channels: int = 0
+    kernel: int = 0
+    """Positions of the window, e.g. 9 for 3 x 3."""
+    stride: int = 0
+
+
+def convolution_kind(in_channels: int, groups: int, kernel: int) -> LayerKind:
+    """What class of kernels runs a convolution."""
+    if groups > 1:
+        return "depthwise" if groups == in_channels else "grouped"
+    return "pointwise" if kernel == 1 else "conv"
+
+
+def stride_of(input_side: int, output_side: int) -> int:
+    """From the sides, as files of three formats state strides and padding in three ways."""
+    return max(round(input_side / max(output_side, 1)), 1)

@@ -1,0 +1,79 @@
+"""What a model would take on hardware that is not here: a profile's constants times the model's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.catalog_schema import Profile, Speed
+from edgekit.simulation.terms import NAMES, Terms
+from edgekit.vocabulary import Precision
+
+_STRANGE_SHARE = 0.05
+"""Share of the time that may come from work the calibration had none of."""
+_BEYOND = 3.0
+"""How far outside the measured latencies a prediction may lie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    p50: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One runtime, precision and number of threads; predicted from the graph alone."""
+
+    device: str
+    """The target's or profile's id."""
+    speed: Speed
+    latency_ms: Latency
+    """Four of five measurements of models like those it was calibrated on lie from ``low`` to ``high``."""
+    outside: tuple[str, ...]
+    """Why the graph is unlike what was calibrated; empty where it is not."""
+    shares: dict[str, float]
+    """Part of the time that each term takes."""
+
+    @property
+    def in_domain(self) -> bool:
+        return not self.outside
+
+
+def predict(device: str, profile: Profile, terms: Terms, precisions: Sequence[Precision]) -> list[Prediction]:
+    """One prediction for each of the profile's speeds in one of ``precisions``."""
+    return [_predict(device, speed, terms) for speed in profile.speeds if speed.precision in precisions]
+
+
+def _predict(device: str, speed: Speed, terms: Terms) -> Prediction:
+    constants = np.array([speed.constants_ps.get(name, 0.0) for name in NAMES])
+    times_ms = constants * terms / 1e9
+    p50 = float(times_ms.sum())
+    shares = {name: time / p50 for name, time in zip(NAMES, times_ms.tolist(), strict=True) if time > 0}
+    outside = tuple(_strange(speed, terms, shares, p50))
+    # what lies outside was not measured: half as sure again would be a guess too, so the factor counts twice
+    factor = speed.interval_factor ** (2 if outside else 1)
+    return Prediction(
+        device=device,
+        speed=speed,
+        latency_ms=Latency(p50=p50, low=p50 / factor, high=p50 * factor),
+        outside=outside,
+        shares=shares,
+    )
+
+
+def _strange(speed: Speed, terms: Terms, shares: dict[str, float], p50: float) -> Iterator[str]:
+    strange = [
+        name
+        for name, amount in zip(NAMES, terms.tolist(), strict=True)
+        if amount > 0 and name not in speed.covered and shares.get(name, 0.0) > _STRANGE_SHARE
+    ]
+    if strange:
+        share = sum(shares[name] for name in strange)
+        yield f"{share:.0%} of the time is work that no measured model had: {', '.join(strange)}"
+    fastest, slowest = speed.latency_ms
+    if not fastest / _BEYOND <= p50 <= slowest * _BEYOND:
+        yield f"measured models took {fastest:.3g} to {slowest:.3g} ms"

@@ -1,0 +1,98 @@
+"""The published measurements that profiles are calibrated on, and the graphs of the models they name.
+
+``published/measurements.csv`` says of each where it stands; ``published/models.csv`` holds the layers of each model.
+Both are read to fit and to check, never to predict.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from edgekit.simulation.crossing import Point
+from edgekit.simulation.layer import KINDS, Layer
+from edgekit.simulation.terms import Terms, terms_of
+
+FOLDER = Path(__file__).parent / "published"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Series:
+    """What was measured alike: the key of a set of constants."""
+
+    board: str
+    runtime: str
+    version: str
+    precision: str
+    threads: int
+    run: str
+    """Tells apart runs that the source keeps apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where measurements stand."""
+
+    repository: str
+    path: str
+    commit: str
+    licence: str
+    statistic: str
+
+
+@cache
+def model_terms() -> Mapping[str, Terms]:
+    """The terms of each model that was measured."""
+    layers: dict[str, list[Layer]] = defaultdict(list)
+    for row in _rows("models.csv"):
+        model, wanted = row.pop("model"), row.pop("kind")
+        kind = next(known for known in KINDS if known == wanted)
+        layers[model].append(Layer(kind=kind, **{name: int(value) for name, value in row.items()}))
+    return {name: terms_of(found) for name, found in layers.items()}
+
+
+@cache
+def published() -> Mapping[Series, tuple[Point, ...]]:
+    """Every series with its points."""
+    terms, found = model_terms(), defaultdict(list)
+    for row in _rows("measurements.csv"):
+        series = Series(
+            row["board"], row["runtime"], row["version"], row["precision"], int(row["threads"]), row["run"]
+        )
+        point = Point(row["model"], row["family"], float(row["latency_ms"]), terms[row["model"]])
+        found[series].append(point)
+    return {series: tuple(points) for series, points in sorted(found.items())}
+
+
+@cache
+def origins() -> Mapping[Series, tuple[Origin, ...]]:
+    """Where the points of each series stand."""
+    known = {
+        row["id"]: Origin(row["repository"], row["path"], row["commit"], row["licence"], row["statistic"])
+        for row in _rows("sources.csv")
+    }
+    found: dict[Series, dict[str, Origin]] = defaultdict(dict)
+    for row in _rows("measurements.csv"):
+        series = Series(
+            row["board"], row["runtime"], row["version"], row["precision"], int(row["threads"]), row["run"]
+        )
+        found[series][row["source"]] = known[row["source"]]
+    return {series: tuple(by_id.values()) for series, by_id in found.items()}
+
+
+def alike(runtime: str, precision: str) -> Mapping[Series, tuple[Point, ...]]:
+    """The series that make one population: of one runtime, in floats of any width or in integers."""
+    return {
+        series: points
+        for series, points in published().items()
+        if series.runtime == runtime and (series.precision == "int8") == (precision == "int8")
+    }
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with (FOLDER / name).open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)

@@ -1,0 +1,221 @@
+"""Write edgekit/simulation/published/models.csv again: the layers of every model that published measurements name.
+
+    git clone https://github.com/Tencent/ncnn && git -C ncnn checkout a4d2ea1d4422c9e849f166fd7a4aefb52f942f6a
+    python scripts/measured_models.py ncnn/benchmark/models
+
+ncnn's models are read from its own files; MobileNets and ResNet-50 of MLPerf's submissions are built as their papers
+and TensorFlow's code have them (1,001 classes, "same" padding, BatchNorm folded).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from ncnn_layers import read_param
+
+from edgekit.simulation.layer import Layer
+from edgekit.simulation.published import FOLDER
+
+NCNN = {
+    "FastestDet": 352, "alexnet": 227, "blazeface": 128, "mnasnet": 224, "mobilenet": 224, "mobilenet_int8": 224,
+    "mobilenet_ssd": 300, "mobilenet_ssd_int8": 300, "mobilenet_v2": 224, "mobilenet_v3": 224, "mobilenet_yolo": 416,
+    "mobilenetv2_yolov3": 352, "nanodet_m": 320, "resnet18": 224, "resnet18_int8": 224, "resnet50": 224,
+    "resnet50_int8": 224, "squeezenet": 227, "squeezenet_int8": 227, "vgg16": 224, "vgg16_int8": 224,
+    "vision_transformer": 384, "yolo-fastest-1.1": 320, "yolo-fastestv2": 352, "yolov4-tiny": 416,
+}  # fmt: skip
+"""Side of the input, as benchncnn.cpp has it."""
+CLASSES = 1001
+
+
+@dataclass
+class Net:
+    """A network that grows layer by layer."""
+
+    side: int
+    channels: int = 3
+    layers: list[Layer] = field(default_factory=list)
+
+    def conv(self, channels: int, kernel: int, stride: int = 1, *, depthwise: bool = False) -> None:
+        reads, inside = self.elements, self.channels
+        self.side = math.ceil(self.side / stride)
+        self.channels = channels
+        weights = kernel**2 * channels * (1 if depthwise else inside)
+        self.layers.append(
+            Layer(
+                kind="depthwise" if depthwise else "pointwise" if kernel == 1 else "conv",
+                macs=weights * self.side**2, weights=weights, reads=reads, writes=self.elements,
+                in_channels=inside, out_channels=channels, kernel=kernel**2, stride=stride,
+            )
+        )  # fmt: skip
+
+    @property
+    def elements(self) -> int:
+        return self.channels * self.side**2
+
+    def elementwise(self, inputs: int = 1) -> None:
+        self.layers.append(Layer(kind="elementwise", reads=inputs * self.elements, writes=self.elements))
+
+    def pool(self, side: int) -> None:
+        reads, self.side = self.elements, side
+        self.layers.append(Layer(kind="pool", reads=reads, writes=self.elements))
+
+    def dense(self, columns: int) -> None:
+        depth, self.side, self.channels = self.elements, 1, columns
+        self.layers.append(
+            Layer(
+                kind="dense", macs=depth * columns, weights=depth * columns, reads=depth, writes=columns,
+                in_channels=depth, out_channels=columns, kernel=1, stride=1,
+            )
+        )  # fmt: skip
+
+    def squeeze_excite(self, middle: int) -> None:
+        side, channels = self.side, self.channels
+        self.pool(1)
+        self.conv(middle, 1)
+        self.conv(channels, 1)
+        self.elementwise()
+        self.side = side
+        self.layers.append(Layer(kind="elementwise", reads=self.elements + channels, writes=self.elements))
+
+    def softmax(self) -> list[Layer]:
+        self.layers.append(Layer(kind="norm", reads=self.channels, writes=self.channels))
+        return self.layers
+
+
+def by_eight(channels: float) -> int:
+    """The multiple of eight that TensorFlow's models take."""
+    near = max(8, int(channels + 4) // 8 * 8)
+    return near + 8 if near < 0.9 * channels else near
+
+
+def mobilenet_v1(width: float, side: int) -> list[Layer]:
+    net = Net(side)
+    net.conv(max(int(32 * width), 8), 3, 2)
+    for channels, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2),
+                             (1024, 1)):  # fmt: skip
+        net.conv(net.channels, 3, stride, depthwise=True)
+        net.conv(int(channels * width), 1)
+    net.pool(1)
+    net.dense(CLASSES)
+    return net.softmax()
+
+
+def mobilenet_v2(width: float, side: int) -> list[Layer]:
+    net = Net(side)
+    net.conv(by_eight(32 * width), 3, 2)
+    for expand, channels, repeats, stride in ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
+                                              (6, 160, 3, 2), (6, 320, 1, 1)):  # fmt: skip
+        for index in range(repeats):
+            inside, step = net.channels, stride if index == 0 else 1
+            if expand > 1:
+                net.conv(inside * expand, 1)
+            net.conv(net.channels, 3, step, depthwise=True)
+            net.conv(by_eight(channels * width), 1)
+            if step == 1 and inside == net.channels:
+                net.elementwise(2)
+    net.conv(by_eight(1280 * max(width, 1)), 1)
+    net.pool(1)
+    net.dense(CLASSES)
+    return net.softmax()
+
+
+LARGE = (
+    (3, 16, 16, 0, 0, 1), (3, 64, 24, 0, 0, 2), (3, 72, 24, 0, 0, 1), (5, 72, 40, 1, 0, 2), (5, 120, 40, 1, 0, 1),
+    (5, 120, 40, 1, 0, 1), (3, 240, 80, 0, 1, 2), (3, 200, 80, 0, 1, 1), (3, 184, 80, 0, 1, 1), (3, 184, 80, 0, 1, 1),
+    (3, 480, 112, 1, 1, 1), (3, 672, 112, 1, 1, 1), (5, 672, 160, 1, 1, 2), (5, 960, 160, 1, 1, 1),
+    (5, 960, 160, 1, 1, 1),
+)  # fmt: skip
+SMALL = (
+    (3, 16, 16, 1, 0, 2), (3, 72, 24, 0, 0, 2), (3, 88, 24, 0, 0, 1), (5, 96, 40, 1, 1, 2), (5, 240, 40, 1, 1, 1),
+    (5, 240, 40, 1, 1, 1), (5, 120, 48, 1, 1, 1), (5, 144, 48, 1, 1, 1), (5, 288, 96, 1, 1, 2), (5, 576, 96, 1, 1, 1),
+    (5, 576, 96, 1, 1, 1),
+)  # fmt: skip
+"""arXiv:1905.02244, tables 1 and 2: kernel, expansion, channels, squeeze-excite, hard swish, stride."""
+
+
+def mobilenet_v3(*, large: bool, width: float, minimal: bool) -> list[Layer]:
+    """``minimal``: neither squeeze-excite nor hard swish nor 5 x 5."""
+    net = Net(224)
+
+    def activated(
+        channels: int, kernel: int, stride: int = 1, *, swish: bool, depthwise: bool = False
+    ) -> None:
+        net.conv(channels, kernel, stride, depthwise=depthwise)
+        if swish and not minimal:
+            net.elementwise()
+
+    activated(16 if minimal else by_eight(16 * width), 3, 2, swish=True)
+    for index, (kernel, expanded, channels, excite, swish, stride) in enumerate(LARGE if large else SMALL):
+        inside = net.channels
+        if index:
+            activated(expanded if width == 1 else by_eight(expanded * width), 1, swish=bool(swish))
+        activated(net.channels, 3 if minimal else kernel, stride, swish=bool(swish), depthwise=True)
+        if excite and not minimal:
+            net.squeeze_excite(by_eight(net.channels / 4))
+        net.conv(by_eight(channels * width), 1)
+        if stride == 1 and inside == net.channels:
+            net.elementwise(2)
+    activated(by_eight((960 if large else 576) * width), 1, swish=True)
+    net.pool(1)
+    activated(1280 if large else 1024, 1, swish=True)
+    net.conv(CLASSES, 1)
+    return net.softmax()
+
+
+def resnet50() -> list[Layer]:
+    """arXiv:1512.03385, with the stride in the 3 x 3 ("v1.5"), as MLPerf's model has it."""
+    net = Net(224)
+    net.conv(64, 7, 2)
+    net.pool(56)
+    for stage, (repeats, channels) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512))):
+        for index in range(repeats):
+            stride = 2 if index == 0 and stage else 1
+            if index == 0:  # the shortcut begins where the block does
+                side, inside = net.side, net.channels
+                net.conv(4 * channels, 1, stride)
+                net.side, net.channels = side, inside
+            net.conv(channels, 1)
+            net.conv(channels, 3, stride)
+            net.conv(4 * channels, 1)
+            net.elementwise(2)
+    net.pool(1)
+    net.dense(CLASSES)
+    return net.softmax()
+
+
+def built() -> Iterator[tuple[str, list[Layer]]]:
+    for width in ("0.25", "0.5", "0.75", "1.0"):
+        for side in (128, 160, 192, 224):
+            yield f"mobilenet_v1_{width}_{side}", mobilenet_v1(float(width), side)
+    for width in ("0.35", "0.5", "0.75", "1.0"):
+        for side in (96, 128, 160, 192, 224):
+            yield f"mobilenet_v2_{width}_{side}", mobilenet_v2(float(width), side)
+    for width in ("1.3", "1.4"):
+        yield f"mobilenet_v2_{width}_224", mobilenet_v2(float(width), 224)
+    for name in ("large", "small"):
+        large = name == "large"
+        yield f"mobilenet_v3_{name}_min_1.0_224", mobilenet_v3(large=large, width=1, minimal=True)
+        for width in ("0.75", "1.0"):
+            yield (
+                f"mobilenet_v3_{name}_{width}_224",
+                mobilenet_v3(large=large, width=float(width), minimal=False),
+            )
+    yield "resnet50_v1.5", resnet50()
+
+
+def main(folder: Path) -> None:
+    models = dict(built()) | {name: read_param(folder / f"{name}.param", side) for name, side in NCNN.items()}
+    with (FOLDER / "models.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["model", *(item.name for item in fields(Layer))])
+        for name, layers in sorted(models.items()):
+            writer.writerows([name, *asdict(layer).values()] for layer in layers)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

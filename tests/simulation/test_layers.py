@@ -1,0 +1,136 @@
+"""Graphs from files come to the very quantities that the constants were fitted with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edgekit.errors import ModelError
+from edgekit.models import load_model
+from edgekit.simulation.layer import Layer
+from edgekit.simulation.layers import layers_of
+from edgekit.simulation.published import model_terms
+from edgekit.simulation.terms import NAMES, TERMS, Terms, terms_of
+from tests.graphs import tiny_bert
+from tests.models.architectures import mobilenet_v1, mobilenet_v2
+from tests.models.building import model, node, saved, value
+from tests.models.tflite_building import tiny_tflite
+
+
+def layers(folder: Path, proto: onnx.ModelProto) -> tuple[Layer, ...]:
+    return layers_of(load_model(saved(folder, proto)))
+
+
+def named(terms: Terms) -> dict[str, float]:
+    return dict(zip(NAMES, terms.tolist(), strict=True))
+
+
+def test_an_onnx_mobilenet_is_the_one_that_was_measured(tmp_path: Path) -> None:
+    """ncnn's benchmark model was read from its own format; the test's is built from the paper, without softmax."""
+    mine = named(terms_of(layers(tmp_path, mobilenet_v1())))
+    measured = named(model_terms()["mobilenet"])
+    softmax = {"move": 2 * 1000, "operators": 1}
+    assert mine == pytest.approx({name: value - softmax.get(name, 0) for name, value in measured.items()})
+
+
+def test_an_onnx_mobilenet_v2_is_the_one_of_tensorflow(tmp_path: Path) -> None:
+    """TensorFlow's has a class more, for what is none, and a softmax."""
+    mine = named(terms_of(layers(tmp_path, mobilenet_v2())))
+    measured = named(model_terms()["mobilenet_v2_1.0_224"])
+    head = {"move": 2 * 1001, "operators": 1, "dense_weights": 1280}
+    head["small"] = (1280 * 1001) ** 0.5 - (1280 * 1000) ** 0.5
+    assert mine == pytest.approx({name: value - head.get(name, 0) for name, value in measured.items()})
+
+
+def test_published_macs_stand(tmp_path: Path) -> None:
+    """Sandler et al., table 4: 300 M for MobileNetV2; He et al.: 4.1 G for the ResNet-50 with stride in 3 x 3."""
+    arithmetic = [term.group == "arithmetic" for term in TERMS.values()]
+    for name, macs in (("mobilenet_v2_1.0_224", 300e6), ("resnet50_v1.5", 4.09e9), ("vgg16", 15.47e9)):
+        terms = named(model_terms()[name])
+        total = sum(np.array(list(terms.values()))[arithmetic]) + terms["dense_weights"]
+        assert total == pytest.approx(macs, rel=0.01)
+
+
+def test_tflite_and_onnx_of_one_graph_are_alike(tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(tiny_tflite())
+    weights = {
+        "w1": np.ones((4, 3, 3, 3), np.float32),
+        "w2": np.ones((4, 1, 3, 3), np.float32),
+        "w3": np.ones((5, 256), np.float32),
+    }
+    nodes = [
+        node("Conv", "x w1", "a", pads=[1] * 4),
+        node("Conv", "a w2", "b", pads=[1] * 4, group=4),
+        node("Flatten", "b", "c"),
+        node("Gemm", "c w3", "y", transB=1),
+    ]
+    proto = model(nodes, [value("x", 1, 3, 8, 8)], [value("y", 1, 5)], weights)
+    assert layers_of(load_model(path)) == layers(tmp_path, proto)
+
+
+def test_activations_are_part_of_what_makes_their_input(tmp_path: Path) -> None:
+    weights = {"w": np.ones((8, 8, 1, 1), np.float32)}
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("Relu", "a", "b"),
+        node("Sigmoid", "b", "c"),
+        node("Mul", "b c", "d"),
+        node("Clip", "d", "e"),
+        node("Softmax", "e", "y"),
+    ]
+    proto = model(nodes, [value("x", 1, 8, 4, 4)], [value("y", 1, 8, 4, 4)], weights)
+    assert [layer.kind for layer in layers(tmp_path, proto)] == ["pointwise", "elementwise", "norm"]
+
+
+def test_scales_of_a_quantized_graph_are_not_operators(tmp_path: Path) -> None:
+    weights = {"w": np.ones((8, 8, 1, 1), np.int8), "s": np.float32(0.1), "z": np.int8(0)}
+    nodes = [
+        node("QuantizeLinear", "x s z", "xq"),
+        node("DequantizeLinear", "xq s z", "xd"),
+        node("DequantizeLinear", "w s z", "wd"),
+        node("Conv", "xd wd", "a"),
+        node("QuantizeLinear", "a s z", "aq"),
+        node("DequantizeLinear", "aq s z", "b"),
+        node("Relu", "b", "y"),
+    ]
+    constants = {name: np.asarray(array) for name, array in weights.items()}
+    proto = model(nodes, [value("x", 1, 8, 4, 4)], [value("y", 1, 8, 4, 4)], constants)
+    found = layers(tmp_path, proto)
+    assert [layer.kind for layer in found if layer.macs] == ["pointwise"]
+    assert found[0].weights == 64
+
+
+def test_a_transformer_is_products_of_many_rows(tmp_path: Path) -> None:
+    kinds = [layer.kind for layer in layers(tmp_path, tiny_bert())]
+    assert kinds.count("matmul") == 4  # two layers, queries with keys and weights with values
+    assert kinds.count("linear") >= 12
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ([node("Conv", "x w", "a"), node("DFT", "a", "y")], "DFT"),
+        ([node("Conv", "x w", "a"), node("NonZero", "a", "i"), node("Cast", "i", "f", to=1), node("Exp", "f", "y")],
+         "--shape"),
+    ],
+)  # fmt: skip
+def test_what_has_no_time_is_one_line(tmp_path: Path, nodes: list[onnx.NodeProto], said: str) -> None:
+    weights = {"w": np.ones((8, 8, 1, 1), np.float32)}
+    proto = model(
+        nodes, [value("x", 1, 8, 4, 4)], [value("y", *("abcd" if said == "DFT" else "ab"))], weights
+    )
+    with pytest.raises(ModelError, match=said) as raised:
+        layers(tmp_path, proto)
+    assert "\n" not in str(raised.value)
+
+
+def test_free_dimensions_are_one_line(tmp_path: Path) -> None:
+    weights = {"w": np.ones((8, 8, 1, 1), np.float32)}
+    proto = model([node("Conv", "x w", "y")], [value("x", 1, 8, "h", 4)], [value("y", 1, 8, "h", 4)], weights)
+    with pytest.raises(ModelError, match="--shape") as raised:
+        layers(tmp_path, proto)
+    assert "\n" not in str(raised.value)

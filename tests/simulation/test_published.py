@@ -1,0 +1,105 @@
+"""The published measurements: whole, with their sources, and as well predicted as the documentation says."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from edgekit.catalog import load_catalog
+from edgekit.simulation.calibrating import calibrate, interval_factor
+from edgekit.simulation.choosing import chosen
+from edgekit.simulation.crossing import HeldOut, Point, cross_validate
+from edgekit.simulation.published import FOLDER, Series, alike, origins, published
+
+
+def test_every_measurement_has_a_source_and_a_graph() -> None:
+    with (FOLDER / "measurements.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == sum(map(len, published().values()))
+    assert all(found.latency_ms > 0 for points in published().values() for found in points)
+    for series in published():
+        for origin in origins()[series]:
+            assert origin.repository.startswith("github:")
+            assert len(origin.commit) == 40
+            assert origin.licence in ("Apache-2.0", "BSD-3-Clause")
+
+
+def errors(entries: Sequence[HeldOut]) -> tuple[float, float]:
+    off = [entry.error for entry in entries]
+    return float(np.median(off)), float(np.quantile(off, 0.9))
+
+
+def coverage(held_out: dict[Series, tuple[HeldOut, ...]]) -> float:
+    """Share of measurements inside intervals that were made without their family."""
+    everywhere = [entry for entries in held_out.values() for entry in entries]
+    inside = []
+    for entries in held_out.values():
+        for family in {entry.point.family for entry in entries}:
+            own = [entry for entry in entries if entry.point.family != family]
+            others = [entry for entry in everywhere if entry.point.family != family]
+            limit = np.log(interval_factor(own, others))
+            inside += [abs(entry.log_ratio) <= limit for entry in entries if entry.point.family == family]
+    return float(np.mean(inside))
+
+
+def per_mac(points: Sequence[Point], unseen: Point) -> float:
+    """Error of the median time per MAC of all other families."""
+    known = [point for point in points if point.family != unseen.family]
+    pace = np.median([point.latency_ms / point.terms[:8].sum() for point in known])
+    return float(abs(pace * unseen.terms[:8].sum() / unseen.latency_ms - 1))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "median", "p90"),
+    [
+        ("tflite", 0.10, 0.30),
+        ("armnn", 0.10, 0.30),
+        ("tflite-xnnpack", 0.10, 0.30),
+        ("paddle-lite", 0.10, 0.30),
+        pytest.param("ncnn", 0.12, 0.40, marks=pytest.mark.slow),
+    ],
+)
+def test_errors_for_unseen_families(runtime: str, median: float, p90: float) -> None:
+    entries: list[HeldOut] = []
+    for precision in ("fp32", "int8"):
+        series = alike(runtime, precision)
+        held_out = dict(cross_validate(series))
+        found = [entry for items in held_out.values() for entry in items]
+        plain = [per_mac(series[key], entry.point) for key, items in held_out.items() for entry in items]
+        # twice as good as a constant per MAC, in each precision
+        assert errors(found)[0] * 2 <= np.median(plain)
+        assert coverage(held_out) >= 0.8
+        entries += found
+    assert errors(entries)[0] <= median
+    assert errors(entries)[1] <= p90
+
+
+def test_a_profile_says_what_its_measurements_say() -> None:
+    """Constants and errors in the file are those that a fit makes today."""
+    series = next(
+        item
+        for item in chosen(published(), "raspberry-pi-4")
+        if (item.runtime, item.precision) == ("tflite", "fp32")
+    )
+    fitted = calibrate(alike("tflite", "fp32"), [series])[series]
+    speeds = load_catalog().profile("raspberry-pi-4").speeds
+    stated = next(item for item in speeds if (item.runtime, item.precision) == ("tflite", "fp32"))
+    assert stated.constants_ps == pytest.approx(dict(fitted.constants_ps), rel=1e-3)
+    assert (stated.error_pct.median, stated.error_pct.p90) == pytest.approx(
+        (fitted.median_pct, fitted.p90_pct), abs=0.1
+    )
+    assert stated.interval_factor == pytest.approx(fitted.interval_factor, rel=1e-3)
+
+
+def test_boards_of_profiles_were_measured() -> None:
+    """Speeds of the bundled profiles were fitted to what is published here, not typed."""
+    for profile in load_catalog().profiles.values():
+        if profile.speeds:
+            stated = {(speed.runtime, speed.precision, speed.threads or 0) for speed in profile.speeds}
+            measured = {
+                (item.runtime, item.precision, item.threads) for item in chosen(published(), profile.id)
+            }
+            assert stated == measured
