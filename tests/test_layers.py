@@ -38,6 +38,7 @@ ROOMS = (
     "contracts",
     "data",
     "models",
+    "simulation",
     "quantization",
     "conversion",
     "bundles",

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from edgekit.cli.convert import read_milliseconds
 from edgekit.cli.facts import usable_catalog
 from edgekit.cli.inspect import load_shaped
+from edgekit.cli.options import ShapeOption, read_milliseconds, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
-from edgekit.cli.shapes import ShapeOption, read_shapes
 from edgekit.errors import GateFailedError
 from edgekit.vocabulary import Precision
 
