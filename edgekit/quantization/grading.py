@@ -16,11 +16,7 @@ CAP_DB = 200.0
 
 
 class Grader:
-    """Grades graphs on a few samples; the float model is asked once.
-
-    Probabilities are judged by what the last Softmax makes them of: a few undecided samples, whose probabilities change
-    with the least noise, would outweigh all others.
-    """
+    """Grades graphs on a few samples; the float model is asked once."""
 
     def __init__(self, model: onnx.ModelProto, samples: Sequence[Mapping[str, Array]], threads: int) -> None:
         self._samples, self._threads = samples, threads
@@ -40,26 +36,8 @@ class Grader:
         return float(np.clip(-10 * np.log10(mean), -CAP_DB, CAP_DB)) if mean > 0 else CAP_DB
 
     def _answers(self, model: onnx.ModelProto) -> list[list[Array]]:
-        session = inference_session(_before_probabilities(model), self._threads)
+        session = inference_session(model, self._threads)
         return [session.run(None, dict(sample)) for sample in self._samples]
-
-
-def _before_probabilities(model: onnx.ModelProto) -> onnx.ModelProto:
-    """``model``, or a copy that gives out what a Softmax in front of an output reads instead."""
-    makers = {name: node for node in model.graph.node for name in node.output}
-    read = {}
-    for output in model.graph.output:
-        maker = makers.get(output.name)
-        if maker is not None and maker.op_type == "Softmax":
-            read[output.name] = maker.input[0]
-    if not read:
-        return model
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    outputs = [onnx.ValueInfoProto(name=read.get(output.name, output.name)) for output in model.graph.output]
-    del copy.graph.output[:]
-    copy.graph.output.extend(outputs)
-    return copy
 
 
 def inference_session(model: onnx.ModelProto, threads: int) -> ort.InferenceSession:

@@ -56,10 +56,10 @@ def test_the_errors_of_the_layers_add_up_to_that_of_all(tmp_path: Path) -> None:
 
 
 def test_a_layer_s_weights_are_rounded_channel_by_channel(tmp_path: Path) -> None:
-    """onnxruntime would round them again on loading, with one scale for all channels, which costs 20 dB."""
+    """onnxruntime would round them again on loading, with one scale for all channels: 49.7 dB here instead of 69.3."""
     rows = {layer.node: layer for layer in table_of(tiny_cnn(), tmp_path).layers}
     assert rows["depthwise"].sqnr_db is not None
-    assert rows["depthwise"].sqnr_db > 45  # of the logits: 50.2
+    assert rows["depthwise"].sqnr_db > 60
 
 
 def test_the_layer_that_breaks_stands_out(tmp_path: Path) -> None:
