@@ -67,15 +67,18 @@ class FloatNodes:
         return tuple(dict.fromkeys(self.tail + self.attention + self.shifts + self.gates + self.kept))
 
 
-def float_nodes(graph: onnx.GraphProto, keep: Collection[str] = ()) -> FloatNodes:
+def float_nodes(
+    graph: onnx.GraphProto, keep: Collection[str] = (), *, gates_in_float: bool = True
+) -> FloatNodes:
     """Choose by structure; ``graph`` is sorted topologically, its shapes are inferred and its nodes have names.
 
-    keep: nodes that stay in float whatever the structure says.
+    keep: nodes that stay in float whatever the structure says. gates_in_float: False where a converter that gets the
+    weights rounds all nodes: LiteRT's GhostNet loses 5 dB where gates were in float when the weights were fitted.
     """
     producers = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name for tensor in graph.initializer}
     needed = _with_ancestors((node for node in graph.node if node.op_type in WEIGHTED), producers)
-    maps, gates = _feature_maps(graph), _gates(graph, producers)
+    maps, gates = _feature_maps(graph), _gates(graph, producers) if gates_in_float else set()
     quantizable = [node for node in graph.node if node.op_type in QUANTIZED_OPERATORS]
     weighted = {node.name for node in quantizable if _is_weighted(node, constants)}
     return FloatNodes(

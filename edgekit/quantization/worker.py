@@ -36,7 +36,9 @@ def convert(request: ConversionRequest) -> ConversionReply:
     options = request["options"]
     scheme, effort = Scheme.of(options), effort_of(options)
     samples = CalibrationFiles(Path(request["calibration"] or ""))
-    in_float = float_nodes(model.graph, kept_in_float(options))
+    # other schemes' weights and ranges go to LiteRT, too
+    own = scheme.activations == "symmetric"
+    in_float = float_nodes(model.graph, kept_in_float(options), gates_in_float=own)
     told = Told.to(request.get("progress"))
     bounds = bounds_of(options)
     made = quantize(model, samples, in_float, scheme, bounds, threads=request["threads"], told=told)

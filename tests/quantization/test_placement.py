@@ -63,6 +63,7 @@ def test_gates_are_float_and_what_they_multiply_is_not() -> None:
     found = float_nodes(model.graph)
     assert found.gates == ("mean", "down", "between", "up")
     assert found.all == found.gates  # a mean in front of the classifier is no gate
+    assert float_nodes(model.graph, gates_in_float=False).all == ()
 
 
 def test_without_weights_nothing_is_quantized() -> None:
