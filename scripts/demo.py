@@ -36,7 +36,7 @@ def main() -> None:
     run("models", "get", *MODELS)
     fetched = time.monotonic()
     for model, wanted in MODELS.items():
-        run("convert", model, *wanted, "--samples", "24", "--force", "-o", out)
+        run("convert", model, *wanted, "--samples", "48", "--force", "-o", out)
     bundles = sorted(out.glob("*-host.edgekit"))
     run("profile", *bundles, "--on", "local", "--duration", "3", "-o", out / "measurements.json")
     run("report", *sorted(out.glob("*.edgekit")), out / "measurements.json", "-o", out / "report.html")
