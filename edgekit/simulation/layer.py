@@ -29,6 +29,30 @@ class Layer:
     stride: int = 0
 
 
+def product(*, macs: int, reads: int, writes: int, columns: int, is_constant: bool) -> Layer:
+    """Rows times a matrix of ``columns``, which is weights where ``is_constant``."""
+    depth = macs // max(writes, 1)
+    kind: LayerKind = "matmul" if not is_constant else "dense" if writes == columns else "linear"
+    return Layer(
+        kind=kind,
+        macs=macs,
+        weights=depth * columns if is_constant else 0,
+        reads=reads,
+        writes=writes,
+        in_channels=depth,
+        out_channels=columns,
+        kernel=1,
+        stride=1,
+    )
+
+
+def plain(kind: LayerKind, *, reads: int, writes: int) -> Layer:
+    """What has neither weights nor products."""
+    if kind == "move":
+        reads = min(reads, writes) or reads  # a slice or a look-up reads what it keeps
+    return Layer(kind=kind, reads=reads, writes=writes)
+
+
 def convolution_kind(in_channels: int, groups: int, kernel: int) -> LayerKind:
     """What class of kernels runs a convolution."""
     if groups > 1:

@@ -16,7 +16,7 @@ from edgekit.models.model import Model
 from edgekit.models.prepare import normal_form
 from edgekit.models.standins import integer
 from edgekit.models.walk import CONTRIB_DOMAIN, DEFAULT_DOMAINS, label
-from edgekit.simulation.layer import KINDS, Layer, LayerKind, convolution_kind, stride_of
+from edgekit.simulation.layer import Layer, convolution_kind, plain, product, stride_of
 from edgekit.simulation.operators import FREE, FUSED_ACTIVATIONS, ONNX_KINDS
 
 Shape = tuple[int, ...]
@@ -74,10 +74,17 @@ class _Scope:
             uses=used,
         )
 
-    def elements(self, name: str) -> int:
+    def shape(self, name: str) -> Shape:
         if name not in self.shapes:
             raise UnknownShapeError(name)
-        return math.prod(self.shapes[name])
+        return self.shapes[name]
+
+    def elements(self, name: str) -> int:
+        return math.prod(self.shape(name))
+
+    def reads(self, node: onnx.NodeProto) -> int:
+        """Elements of the activations that ``node`` reads."""
+        return sum(map(self.elements, self.activations(node)))
 
     def activations(self, node: onnx.NodeProto) -> Iterator[str]:
         return (name for name in node.input if name and name not in self.constants)
@@ -121,9 +128,9 @@ def _layers(where: str, node: onnx.NodeProto, scope: _Scope) -> Iterable[Layer]:
             return [_product(node, scope)]
         if kind == FREE or (kind is not None and all(name in scope.constants for name in node.input if name)):
             return []
-        for known in KINDS:
-            if kind == known:
-                return [_plain(node, scope, known)]
+        if kind is not None:
+            writes = sum(scope.elements(name) for name in node.output if name and scope.uses[name])
+            return [plain(kind, reads=scope.reads(node), writes=writes)]
     except UnknownShapeError as error:
         raise ModelError(
             f"{where}: {label(node)}: the shape of '{error}' is not known before it runs; "
@@ -133,8 +140,8 @@ def _layers(where: str, node: onnx.NodeProto, scope: _Scope) -> Iterable[Layer]:
 
 
 def _convolution(node: onnx.NodeProto, scope: _Scope) -> Layer:
-    weights = _weights(node, scope, _CONVOLUTIONS[node.op_type])
-    given, made = _side(scope, node.input[0]), _side(scope, node.output[0])
+    weights = scope.shape(node.input[_CONVOLUTIONS[node.op_type]])
+    given, made = scope.shape(node.input[0]), scope.shape(node.output[0])
     groups, kernel = integer(node, "group", 1), math.prod(weights[2:])
     return Layer(
         kind=convolution_kind(given[1], groups, kernel),
@@ -150,38 +157,11 @@ def _convolution(node: onnx.NodeProto, scope: _Scope) -> Layer:
 
 
 def _product(node: onnx.NodeProto, scope: _Scope) -> Layer:
-    right = node.input[_PRODUCTS[node.op_type]]
-    macs, writes = node_macs(node, scope.shapes), scope.elements(node.output[0])
-    depth = macs // max(writes, 1)
-    columns = _side(scope, node.output[0])[-1]
-    constant = right in scope.constants
-    kind: LayerKind = "matmul" if not constant else "dense" if writes == columns else "linear"
-    return Layer(
-        kind=kind,
+    macs, made = node_macs(node, scope.shapes), scope.shape(node.output[0])
+    return product(
         macs=macs,
-        weights=depth * columns if constant else 0,
-        reads=sum(scope.elements(name) for name in scope.activations(node)),
-        writes=writes,
-        in_channels=depth,
-        out_channels=columns,
-        kernel=1,
-        stride=1,
+        reads=scope.reads(node),
+        writes=math.prod(made),
+        columns=made[-1],
+        is_constant=node.input[_PRODUCTS[node.op_type]] in scope.constants,
     )
-
-
-def _plain(node: onnx.NodeProto, scope: _Scope, kind: LayerKind) -> Layer:
-    reads = sum(scope.elements(name) for name in scope.activations(node))
-    writes = sum(scope.elements(name) for name in node.output if name and scope.uses[name])
-    if kind == "move":
-        reads = min(reads, writes) or reads  # a slice or a look-up reads what it keeps
-    return Layer(kind=kind, reads=reads, writes=writes)
-
-
-def _weights(node: onnx.NodeProto, scope: _Scope, index: int) -> Shape:
-    return _side(scope, node.input[index])
-
-
-def _side(scope: _Scope, name: str) -> Shape:
-    if name not in scope.shapes:
-        raise UnknownShapeError(name)
-    return scope.shapes[name]

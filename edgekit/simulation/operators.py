@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final, Literal
 
 from edgekit.simulation.layer import LayerKind
 
-FREE = "free"
+Kind = LayerKind | Literal["free"]
+
+FREE: Final = "free"
 """Only a view of its input, folded away, or fused into a neighbour."""
 
 
-def _table(free: str, elementwise: str, norm: str, pool: str, move: str) -> Mapping[str, LayerKind | str]:
-    groups = {FREE: free, "elementwise": elementwise, "norm": norm, "pool": pool, "move": move}
+def _table(free: str, elementwise: str, norm: str, pool: str, move: str) -> Mapping[str, Kind]:
+    groups: dict[Kind, str] = {
+        FREE: free,
+        "elementwise": elementwise,
+        "norm": norm,
+        "pool": pool,
+        "move": move,
+    }
     return {name: kind for kind, names in groups.items() for name in names.split()}
 
 

@@ -60,11 +60,8 @@ def published() -> Mapping[Series, tuple[Point, ...]]:
     """Every series with its points."""
     terms, found = model_terms(), defaultdict(list)
     for row in _rows("measurements.csv"):
-        series = Series(
-            row["board"], row["runtime"], row["version"], row["precision"], int(row["threads"]), row["run"]
-        )
         point = Point(row["model"], row["family"], float(row["latency_ms"]), terms[row["model"]])
-        found[series].append(point)
+        found[_series(row)].append(point)
     return {series: tuple(points) for series, points in sorted(found.items())}
 
 
@@ -77,10 +74,7 @@ def origins() -> Mapping[Series, tuple[Origin, ...]]:
     }
     found: dict[Series, dict[str, Origin]] = defaultdict(dict)
     for row in _rows("measurements.csv"):
-        series = Series(
-            row["board"], row["runtime"], row["version"], row["precision"], int(row["threads"]), row["run"]
-        )
-        found[series][row["source"]] = known[row["source"]]
+        found[_series(row)][row["source"]] = known[row["source"]]
     return {series: tuple(by_id.values()) for series, by_id in found.items()}
 
 
@@ -91,6 +85,12 @@ def alike(runtime: str, precision: str) -> Mapping[Series, tuple[Point, ...]]:
         for series, points in published().items()
         if series.runtime == runtime and (series.precision == "int8") == (precision == "int8")
     }
+
+
+def _series(row: Mapping[str, str]) -> Series:
+    return Series(
+        row["board"], row["runtime"], row["version"], row["precision"], int(row["threads"]), row["run"]
+    )
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -9,7 +9,7 @@ from edgekit.errors import ModelError
 from edgekit.models.model import Model
 from edgekit.models.tflite import TfliteGraph, TfliteOperator
 from edgekit.models.tflite_facts import operator_macs
-from edgekit.simulation.layer import KINDS, Layer, LayerKind, convolution_kind, stride_of
+from edgekit.simulation.layer import Layer, convolution_kind, plain, product, stride_of
 from edgekit.simulation.operators import FREE, TFLITE_KINDS
 
 
@@ -39,9 +39,9 @@ def _layers(where: str, graph: TfliteGraph, operator: TfliteOperator, constants:
                 return [_convolution(graph, operator)]
             case "FULLY_CONNECTED" | "BATCH_MATMUL":
                 return [_product(graph, operator, constants)]
-        for known in KINDS:
-            if kind == known:
-                return [_plain(graph, operator, given, known)]
+        if kind is not None:
+            reads, writes = _elements(graph, given), _elements(graph, operator.outputs)
+            return [plain(kind, reads=reads, writes=writes)]
     raise ModelError(
         f"{where}: '{operator.name}' ({operator.op}) is an operator that predictions know no time for"
     )
@@ -68,31 +68,14 @@ def _convolution(graph: TfliteGraph, operator: TfliteOperator) -> Layer:
 
 
 def _product(graph: TfliteGraph, operator: TfliteOperator, constants: set[int]) -> Layer:
-    macs, writes = operator_macs(graph, operator), _elements(graph, operator.outputs)
-    columns = (graph.tensors[operator.outputs[0]].shape or (1,))[-1]
-    depth = macs // max(writes, 1)
-    constant = operator.inputs[1] in constants
-    kind: LayerKind = "matmul" if not constant else "dense" if writes == columns else "linear"
-    return Layer(
-        kind=kind,
-        macs=macs,
-        weights=depth * columns if constant else 0,
-        reads=_elements(
-            graph, [index for index in operator.inputs[:2] if index >= 0 and index not in constants]
-        ),
-        writes=writes,
-        in_channels=depth,
-        out_channels=columns,
-        kernel=1,
-        stride=1,
+    given = [index for index in operator.inputs[:2] if index >= 0 and index not in constants]
+    return product(
+        macs=operator_macs(graph, operator),
+        reads=_elements(graph, given),
+        writes=_elements(graph, operator.outputs),
+        columns=(graph.tensors[operator.outputs[0]].shape or (1,))[-1],
+        is_constant=operator.inputs[1] in constants,
     )
-
-
-def _plain(graph: TfliteGraph, operator: TfliteOperator, given: list[int], kind: LayerKind) -> Layer:
-    reads, writes = _elements(graph, given), _elements(graph, operator.outputs)
-    if kind == "move":
-        reads = min(reads, writes) or reads
-    return Layer(kind=kind, reads=reads, writes=writes)
 
 
 def _elements(graph: TfliteGraph, indices: Iterable[int]) -> int:
