@@ -14,10 +14,7 @@ INT8_ARITHMETIC: frozenset[Precision] = frozenset({"int8", "int8-dynamic"})
 
 ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "om", "ms", "rknn"]
 RuntimeId = Literal["onnxruntime", "openvino", "litert", "tflite-runtime", "cann", "mindspore-lite", "rknn"]
-PredictedRuntime = Literal[
-    "onnxruntime", "openvino", "litert", "tflite-runtime", "cann", "mindspore-lite", "rknn",
-    "tflite", "tflite-xnnpack", "armnn", "ncnn", "paddle-lite",
-]  # fmt: skip
+PredictedRuntime = Literal[RuntimeId, "tflite", "tflite-xnnpack", "armnn", "ncnn", "paddle-lite"]
 """Runtimes whose speed is known: what targets run, and what others published. ``tflite`` computes with ruy."""
 SAME_FILES: Mapping[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}
 """The older runtime of a board runs what is made for, and verified with, its successor."""

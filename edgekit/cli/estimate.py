@@ -8,7 +8,7 @@ import typer
 
 from edgekit.cli.facts import usable_catalog
 from edgekit.cli.inspect import load_shaped
-from edgekit.cli.options import ShapeOption, read_milliseconds, read_shapes
+from edgekit.cli.options import ModelArgument, ShapeOption, read_milliseconds, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
 from edgekit.errors import GateFailedError
 from edgekit.vocabulary import Precision
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def estimate(
-    model: Annotated[str, typer.Argument(help="A model file (.onnx, .tflite), or the id of a zoo model.")],
+    model: ModelArgument,
     on: Annotated[
         list[str] | None,
         typer.Option("--on", help="predicted:TARGET; repeatable. Default: every one that has speeds."),
@@ -70,10 +70,11 @@ def estimate(
 def _read_precision(text: str | None) -> Precision | None:
     if text is None:
         return None
-    for known in get_args(Precision):
-        if known == text:
-            return text  # type: ignore[return-value]
-    raise typer.BadParameter(f"--precision {text}: one of {', '.join(get_args(Precision))}")
+    known: tuple[Precision, ...] = get_args(Precision)
+    for precision in known:
+        if precision == text:
+            return precision
+    raise typer.BadParameter(f"--precision {text}: one of {', '.join(known)}")
 
 
 def _facts(item: Prediction) -> dict[str, Any]:

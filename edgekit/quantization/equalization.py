@@ -15,17 +15,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
 from edgekit.models.constants import known_shapes
 from edgekit.quantization.grading import inference_session
 from edgekit.quantization.layers import Layer
-from edgekit.quantization.ties import FIXED, Ties, absorbing_layers, factors_and_sums, rewritten, tied
+from edgekit.quantization.ties import FIXED, Ints, Ties, absorbing_layers, factors_and_sums, rewritten, tied
 
 Array = np.ndarray[Any, Any]
-Ints = npt.NDArray[np.int64]
 Divisors = Mapping[str, Ints]
 """By tensor, for each channel (axis 1): it is divided by ``2 ** (-steps / STEPS_PER_OCTAVE)``; at most 24 steps."""
 STEPS_PER_OCTAVE = 4
@@ -104,6 +102,11 @@ def divisors_of(model: onnx.ModelProto) -> Divisors:
     """What ``model``, or the float model it was made from, was divided by; empty where it was not equalized."""
     digits: dict[str, str] = json.loads(_metadata(model).get(KEY, "{}"))
     return {name: np.array([DIGITS.index(digit) for digit in row]) for name, row in digits.items()}
+
+
+def is_equalized(model: onnx.ModelProto) -> bool:
+    """Whether :func:`divisors_of` has anything to say, without reading it."""
+    return KEY in _metadata(model)
 
 
 def _by_input(layer: Layer, factors: Array) -> Array:

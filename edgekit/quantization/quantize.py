@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import onnx
 
 from edgekit.quantization.calibration import FEWEST_FITTED
-from edgekit.quantization.equalization import divisors_of, equalize
+from edgekit.quantization.equalization import equalize, is_equalized
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.insertion import Scheme, insert, quantized_tensors
 from edgekit.quantization.rounding import round_weights
@@ -47,7 +47,7 @@ class Quantized:
     @property
     def equalized(self) -> bool:
         """Whether channels were made more alike, because that was nearer to the float model."""
-        return bool(divisors_of(self.source))
+        return is_equalized(self.source)
 
     def noted(self, line: str) -> Quantized:
         return replace(self, notes=(*self.notes, line))
