@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,13 @@ from edgekit.quantization.equalization import equalize, is_equalized
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.insertion import Scheme, insert, quantized_tensors
 from edgekit.quantization.rounding import round_weights
-from edgekit.quantization.unrounded import with_float_weights
+from edgekit.quantization.unrounded import insert_around_activations
 from edgekit.quantization.watching import observe
 
 if TYPE_CHECKING:
     from edgekit.quantization.calibration import CalibrationFiles, Feeds
     from edgekit.quantization.effort import Bounds
-    from edgekit.quantization.observers import RangeMethod
+    from edgekit.quantization.observers import Range, RangeMethod
     from edgekit.quantization.placement import FloatNodes
     from edgekit.quantization.progress import Told
 
@@ -73,14 +73,16 @@ def quantize(
         tensors=tensors, in_float=in_float, scheme=scheme, bounds=bounds, threads=threads, told=told,
         grader=Grader(model, test or fit, threads),
     )  # fmt: skip
-    trials = bench.plain([model, *equalize(model, tensors, fit, bounds.exponents, threads)], samples)
+    trials = bench.trials([model, *equalize(model, tensors, fit, bounds.exponents, threads)], samples)
     if not bounds.fits or len(fit) < FEWEST_FITTED:
-        best = max((bench.graded(trial) for trial in trials), key=_preference)
+        best = max(map(bench.rounded, trials), key=lambda made: _preference(made.sqnr_db, made.source))
         if not bounds.fits:
             return best
         return best.noted(f"weights rounded to the nearest: {len(fit)} samples are too few to fit them on")
-    ranked = sorted((bench.graded(trial, weights=False) for trial in trials), key=_preference, reverse=True)
-    tries = [bench.graded(trial) for trial in ranked[: len(bounds.methods) if bounds.fits == "all" else 1]]
+    ranked = sorted(
+        trials, key=lambda trial: _preference(bench.activations_db(trial), trial.source), reverse=True
+    )
+    tries = [bench.rounded(trial) for trial in ranked[: len(bounds.methods) if bounds.fits == "all" else 1]]
     fitted = [
         bench.fitted(trial, fit, place / len(tries), 1 / len(tries)) for place, trial in enumerate(tries)
     ]
@@ -92,8 +94,17 @@ def quantize(
     return best.noted("weights rounded to the nearest: fitting them did not help on other samples")
 
 
-def _preference(trial: Quantized) -> float:
-    return trial.sqnr_db - MARGIN_DB * trial.equalized
+def _preference(sqnr_db: float, source: onnx.ModelProto) -> float:
+    return sqnr_db - MARGIN_DB * is_equalized(source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """A float model, as given or with equalized channels, and one method's ranges of its activations."""
+
+    source: onnx.ModelProto
+    method: RangeMethod
+    ranges: Mapping[str, Range]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +119,10 @@ class _Bench:
     threads: int
     told: Told
 
-    def plain(self, sources: Sequence[onnx.ModelProto], samples: CalibrationFiles) -> list[Quantized]:
-        """Each of ``sources`` with each of the ranges, weights rounded to the nearest."""
+    def trials(self, sources: Sequence[onnx.ModelProto], samples: CalibrationFiles) -> list[_Trial]:
+        """Each of ``sources`` with each of the ranges."""
         count, symmetric = len(samples), self.scheme.activations == "symmetric"
-        made = []
+        found = []
         for turn, source in enumerate(sources):
 
             def seen(number: int, turn: int = turn) -> None:
@@ -128,15 +139,22 @@ class _Bench:
                 symmetric=symmetric,
                 seen=seen,
             )
-            for method in self.bounds.methods:
-                graph = insert(source, ranges[method], self.in_float, self.scheme)
-                made.append(Quantized(model=graph, source=source, ranges=method))
-        return made
+            found += [
+                _Trial(source=source, method=method, ranges=ranges[method]) for method in self.bounds.methods
+            ]
+        return found
 
-    def graded(self, trial: Quantized, *, weights: bool = True) -> Quantized:
-        """``trial`` with its grade. weights: rounded ones; else those of the source."""
-        graph = trial.model if weights else with_float_weights(trial.model, trial.source)
-        return replace(trial, sqnr_db=self.grader.sqnr_db(graph))
+    def activations_db(self, trial: _Trial) -> float:
+        """What rounding its activations alone leaves."""
+        graph = insert_around_activations(trial.source, trial.ranges, self.in_float, self.scheme)
+        return self.grader.sqnr_db(graph)
+
+    def rounded(self, trial: _Trial) -> Quantized:
+        """Its graph, weights rounded to the nearest."""
+        graph = insert(trial.source, trial.ranges, self.in_float, self.scheme)
+        return Quantized(
+            model=graph, source=trial.source, ranges=trial.method, sqnr_db=self.grader.sqnr_db(graph)
+        )
 
     def fitted(self, start: Quantized, samples: Sequence[Feeds], begin: float, share: float) -> Quantized:
         """``start`` with fitted weights. begin, share: of the fitting."""
