@@ -39,6 +39,9 @@ def with_float_weights(quantized: onnx.ModelProto, source: onnx.ModelProto) -> o
     # a bias keeps its name: what makes it float again is called like it
     set_nodes(copy.graph, [node for node in copy.graph.node if node.output[0] not in constants])
     held = {tensor.name for tensor in copy.graph.initializer}
+    for tensor in copy.graph.initializer:
+        if tensor.name in constants:  # read in float
+            tensor.CopyFrom(constants[tensor.name])
     changed = []
     for node in copy.graph.node:
         original = nodes.get(node.name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import pytest
 
 from edgekit.quantization.grading import CAP_DB, Grader
-from edgekit.quantization.insertion import Scheme, insert, quantized_tensors
+from edgekit.quantization.insertion import Activations, Scheme, insert, quantized_tensors
 from edgekit.quantization.placement import float_nodes
-from edgekit.quantization.unrounded import with_float_weights
+from edgekit.quantization.unrounded import insert_around_activations, with_float_weights
 from edgekit.quantization.watching import observe
 from tests.quantization.small import deep_cnn, inferred, initializers, smooth_images
 
@@ -42,3 +43,23 @@ def test_every_layer_reads_the_weights_of_the_source_and_the_graph_given_stays()
     assert len(layers) == 8
     for node in layers:
         np.testing.assert_array_equal(initializers(made)[node.input[1]], weights[node.input[1]])
+
+
+@pytest.mark.parametrize("activations", ["uint8", "symmetric"])
+@pytest.mark.parametrize("kept", [(), ("conv0",)])
+def test_pairs_around_activations_alone_are_those_of_the_whole_graph(
+    activations: Activations, kept: tuple[str, ...]
+) -> None:
+    model, scheme, images = inferred(deep_cnn()), Scheme(activations=activations), smooth_images(4)
+    in_float = float_nodes(model.graph, kept)
+    tensors = quantized_tensors(model, in_float, scheme)
+    ranges = observe(model, tensors, images, ["minmax"], threads=1)["minmax"]
+    whole = with_float_weights(insert(model, ranges, in_float, scheme), model)
+    alone = insert_around_activations(model, ranges, in_float, scheme)
+    assert [node.SerializeToString() for node in alone.graph.node] == [
+        node.SerializeToString() for node in whole.graph.node
+    ]
+    values, expected = initializers(alone), initializers(whole)
+    assert values.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(values[name], value)
