@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from edgekit.catalog_schema import WorkerLimits
@@ -24,20 +25,24 @@ _SENSITIVITY = Worker(
 )
 
 
-def quantize(request: ConversionRequest, *, log: Path, told: Told | None = None) -> ConversionReply:
+def quantize(
+    request: ConversionRequest, *, log: Path, told: Told | None = None, stopped: Event | None = None
+) -> ConversionReply:
     """Quantize ``request["source"]`` (float ONNX, opset >= 13) on all samples of ``request["calibration"]``.
 
     Writes into ``out_dir`` ``qdq.onnx`` and, for converters that cannot read it, ``grid.onnx`` and ``ranges.json``
     (:mod:`edgekit.quantization.travel`): int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
     bits, activations in ``options["int8_activations"]`` (uint8, int8, symmetric), int32 biases, with ``options["effort"]``
     and what goes before it (:func:`edgekit.quantization.effort.bounds_of`); the nodes of ``options["float_nodes"]`` (a
-    JSON list) stay in float. ``told``: as of :func:`edgekit.conversion.workers.launch`. Raises WorkerError.
+    JSON list) stay in float. ``told``, ``stopped``: as of :func:`edgekit.conversion.workers.launch`. Raises WorkerError.
     """
-    return launch(_WORKER, request, log=log, told=told)
+    return launch(_WORKER, request, log=log, told=told, stopped=stopped)
 
 
-def sense(request: ConversionRequest, *, log: Path, told: Told | None = None) -> ConversionReply:
+def sense(
+    request: ConversionRequest, *, log: Path, told: Told | None = None, stopped: Event | None = None
+) -> ConversionReply:
     """Write ``sensitivity.json`` into ``out_dir``: what each layer of ``source`` loses alone in the ranges of
     ``options["qdq"]``, which :func:`quantize` made of it. Raises WorkerError.
     """
-    return launch(_SENSITIVITY, request, log=log, told=told)
+    return launch(_SENSITIVITY, request, log=log, told=told, stopped=stopped)

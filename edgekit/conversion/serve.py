@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.bundles.manifest import Dropped
 from edgekit.bundles.write import ARTIFACT
+from edgekit.conversion.ahead import Ahead
 from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
 from edgekit.conversion.order import Intake, Order
 from edgekit.conversion.parity import CAP_DB, NOTHING_QUANTIZED
@@ -26,7 +28,7 @@ from edgekit.conversion.trial import (
     time_in_turn,
     try_candidate,
 )
-from edgekit.conversion.workshop import Workshop
+from edgekit.conversion.workshop import Built, Workshop
 from edgekit.devices import LocalDevice
 from edgekit.digest import digests
 from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError, WorkerError
@@ -46,21 +48,26 @@ class Progress:
     advance: Advance | None
     done: int = 0
     _doing: str = ""
+    _hears: bool = True
+    _heard: int | None = None
+    """Thread whose word is passed on: of two builds under way one is heard until the next step."""
 
     @classmethod
     def over(cls, plans: Iterable[Sequence[Candidate]], advance: Advance | None) -> Progress:
         return cls(1 + sum(1 + 2 * len(open_ones(candidates)) for candidates in plans), advance)
 
-    def step(self, doing: str) -> None:
-        """Say what begins now."""
+    def step(self, doing: str, *, hears: bool = True) -> None:
+        """Say what begins now. hears: :meth:`within` has something to say of it."""
         if self.advance:
             self.advance(self.done, self.total, doing)
         self.done += 1
-        self._doing = doing
+        self._doing, self._hears, self._heard = doing, hears, None
 
     def within(self, part: float, doing: str) -> None:
         """Say how far the step under way is, 0 to 1."""
-        if self.advance:
+        if self._heard is None:
+            self._heard = threading.get_ident()
+        if self.advance and self._hears and self._heard == threading.get_ident():
             self.advance(self.done - 1 + part, self.total, f"{self._doing}: {doing}")
 
 
@@ -126,15 +133,16 @@ class Server:
         """Make the target's bundle and put it in its place."""
         dropped = given_up(candidates)
         entrants: list[Entrant] = []
-        for candidate in open_ones(candidates):
-            result = self._try(candidate)
-            if isinstance(result, Dropped) and can_be_rescued(candidate) and _is_too_far(result):
-                result, rescued = self._rescue(candidate, result)
-                entrants += rescued
-            if isinstance(result, Entrant):
-                entrants.append(result)
-            else:
-                dropped.append(result)
+        with Ahead(self.workshop, open_ones(candidates)) as ahead:
+            for candidate in open_ones(candidates):
+                result = self._try(candidate, ahead.build)
+                if isinstance(result, Dropped) and can_be_rescued(candidate) and _is_too_far(result):
+                    result, rescued = self._rescue(candidate, result)
+                    entrants += rescued
+                if isinstance(result, Entrant):
+                    entrants.append(result)
+                else:
+                    dropped.append(result)
         self.progress.step(f"{target.id}: choosing among {len(entrants)}")
         if entrants and runs_here(target, self.host):
             entrants, lost = self._timed(target, entrants)
@@ -158,14 +166,16 @@ class Server:
             notes=(*self.intake.notes, *self.said),
         )
 
-    def _try(self, candidate: Candidate, what: str = "") -> Entrant | Dropped:
+    def _try(
+        self, candidate: Candidate, build: Callable[[Candidate], Built], what: str = ""
+    ) -> Entrant | Dropped:
         """Build the candidate and compare it with the source; why it is dropped where it does not hold."""
         name = f"{candidate.target.id}: {candidate.label}{what}"
         folder = self.work / f"{candidate.target.id}-{self.progress.done}"
         try:
             self.progress.step(f"{name}: building")
-            built = self.workshop.build(candidate)
-            self.progress.step(f"{name}: comparing with the source")
+            built = build(candidate)
+            self.progress.step(f"{name}: comparing with the source", hears=False)
             tried = try_candidate(self.yardstick, candidate, built, folder)
         except (ConversionError, EnvironmentSetupError) as error:
             return _dropped(candidate, str(error))
@@ -202,7 +212,9 @@ class Server:
             self.progress.total += 2
             mixed = candidate.keeping(tuple(layer.node for layer in ordered[:length]))
             result = self._try(
-                mixed, f", {length} of {len(table.layers)} layers in float ({number} of {most})"
+                mixed,
+                self.workshop.build,
+                f", {length} of {len(table.layers)} layers in float ({number} of {most})",
             )
             return result if isinstance(result, Entrant) else None
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, NoReturn
 
 from edgekit.conversion.environments import environment_python
@@ -47,16 +48,24 @@ class Worker:
 
 
 def run_worker(
-    converter: Converter, folder: Path, request: ConversionRequest, *, log: Path
+    converter: Converter,
+    folder: Path,
+    request: ConversionRequest,
+    *,
+    log: Path,
+    stopped: Event | None = None,
 ) -> ConversionReply:
-    """Run ``folder/worker.py`` on ``request``; all it prints is appended to ``log``. Raises WorkerError."""
+    """Run ``folder/worker.py`` on ``request``; all it prints is appended to ``log``. Raises WorkerError.
+
+    stopped: as of :func:`launch`.
+    """
     worker = Worker(
         name=converter.id,
         python=environment_python(converter, folder),
         file=folder / "worker.py",
         limits=converter.limits,
     )
-    return launch(worker, request, log=log)
+    return launch(worker, request, log=log, stopped=stopped)
 
 
 def launch(
@@ -65,15 +74,19 @@ def launch(
     *,
     log: Path,
     told: Told | None = None,
+    stopped: Event | None = None,
 ) -> ConversionReply:
     """Run ``worker`` in a process group of its own and return its checked reply. Raises WorkerError.
 
     told: called with how much is done (0 to 1) and what is under way, as the worker says it.
+    stopped: once set, the worker is ended, within ``POLL_S``.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     earlier = log.stat().st_size if log.exists() else 0
     with Scratch("worker") as room:
-        status = _run(worker, request, room, log, told)
+        status = _run(worker, request, room, log, told, stopped or Event())
+        if stopped and stopped.is_set():
+            _fail(worker, "was stopped", log)
         if status is None:
             _fail(worker, f"did not finish within {worker.limits.timeout_s} s and was stopped", log)
         if status != 0 or not (room / "reply.json").is_file():
@@ -115,8 +128,15 @@ def worker_environment(
     }
 
 
-def _run(worker: Worker, request: ConversionRequest, room: Path, log: Path, told: Told | None) -> int | None:
-    """Start the worker and wait; return its exit status (negative: the signal), None after a timeout."""
+def _run(
+    worker: Worker,
+    request: ConversionRequest,
+    room: Path,
+    log: Path,
+    told: Told | None,
+    stopped: Event,
+) -> int | None:
+    """Start the worker and wait; return its exit status (negative: the signal), None where it did not end by itself."""
     home = room / "home"
     (home / "tmp").mkdir(parents=True)
     opt_out(home)
@@ -135,7 +155,7 @@ def _run(worker: Worker, request: ConversionRequest, room: Path, log: Path, told
             start_new_session=True,
         )
         try:
-            return _wait(process, worker.limits.timeout_s, room / "progress", told)
+            return _wait(process, worker.limits.timeout_s, room / "progress", told, stopped)
         finally:  # also after Ctrl-C, and for children that outlive the worker
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -143,13 +163,13 @@ def _run(worker: Worker, request: ConversionRequest, room: Path, log: Path, told
 
 
 def _wait(
-    process: subprocess.Popen[bytes], timeout_s: float, progress: Path, told: Told | None
+    process: subprocess.Popen[bytes], timeout_s: float, progress: Path, told: Told | None, stopped: Event
 ) -> int | None:
-    """Wait for the process, passing on what it says meanwhile; None where it takes too long."""
+    """Wait for the process, passing on what it says meanwhile; None where it takes too long or is stopped."""
     deadline = time.monotonic() + timeout_s
-    while (left := deadline - time.monotonic()) > 0:
+    while (left := deadline - time.monotonic()) > 0 and not stopped.is_set():
         try:
-            return process.wait(min(left, POLL_S) if told else left)
+            return process.wait(min(left, POLL_S))
         except subprocess.TimeoutExpired:
             if told and progress.is_file():
                 done, _, doing = progress.read_text(encoding="utf-8").partition(" ")

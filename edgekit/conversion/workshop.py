@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,7 @@ class Built:
 
 @dataclass(slots=True, kw_only=True)
 class Workshop:
-    """Makes artifacts of one model; steps that candidates share are made once."""
+    """Makes artifacts of one model, from several threads where that is wanted; steps that candidates share are made once."""
 
     catalog: Catalog
     model: Model
@@ -87,6 +88,10 @@ class Workshop:
     """Name of each step of this run -> whether an earlier run had made it."""
     failed: dict[str, WorkerError] = field(default_factory=dict, init=False)
     """Steps that failed in this run: candidates that share one do not try it again."""
+    stopped: threading.Event = field(default_factory=threading.Event, init=False)
+    """Set: workers under way are ended, and their steps fail."""
+    _making: dict[str, threading.Lock] = field(default_factory=dict, init=False)
+    """By step: who needs one that is being made waits for it."""
 
     @classmethod
     def open(
@@ -229,7 +234,7 @@ class Workshop:
 
         def make(out: Path) -> ConversionReply:
             request = self._request(stage, out, "int8", options, calibrated=True)
-            return quantize(request, log=self._log("quantization", key), told=self.told)
+            return quantize(request, log=self._log("quantization", key), told=self.told, stopped=self.stopped)
 
         return self._step(key, make)
 
@@ -240,7 +245,7 @@ class Workshop:
         def make(out: Path) -> ConversionReply:
             more = {**options, "qdq": str(quantized.artifact)}
             request = self._request(stage, out, "int8", more, calibrated=True)
-            return sense(request, log=self._log("sensitivity", key), told=self.told)
+            return sense(request, log=self._log("sensitivity", key), told=self.told, stopped=self.stopped)
 
         return self._step(key, make)
 
@@ -278,7 +283,8 @@ class Workshop:
             request = self._request(stage, out, variant.precision, options, calibrated=calibrated)
             if variant.takes == "grid" and stage.ranges is not None:
                 request["ranges"] = dict(stage.ranges)
-            return run_worker(converter, folder, request, log=self._log(converter.id, key))
+            log = self._log(converter.id, key)
+            return run_worker(converter, folder, request, log=log, stopped=self.stopped)
 
         return self._step(key, make)
 
@@ -305,15 +311,16 @@ class Workshop:
 
     def _step(self, key: Key, make: Callable[[Path], ConversionReply]) -> FinishedStep:
         name = digest(key)
-        if name in self.failed:
-            raise self.failed[name]
-        try:
-            done = self.cache.get(key, make)
-        except WorkerError as error:
-            self.failed[name] = error
-            raise
-        self.seen.setdefault(name, done.reused)
-        return done
+        with self._making.setdefault(name, threading.Lock()):
+            if name in self.failed:
+                raise self.failed[name]
+            try:
+                done = self.cache.get(key, make)
+            except WorkerError as error:
+                self.failed[name] = error
+                raise
+            self.seen.setdefault(name, done.reused)
+            return done
 
     def _log(self, name: str, key: Key) -> Path:
         """A worker's log outlives a failure: the error names it."""

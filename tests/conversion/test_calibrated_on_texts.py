@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import onnx
@@ -38,9 +39,9 @@ def test_nncf_calibrates_on_every_text(project: Path, monkeypatch: pytest.Monkey
     arguments: list[dict[str, object]] = []
 
     def watched(
-        converter: Converter, folder: Path, request: ConversionRequest, *, log: Path
+        converter: Converter, folder: Path, request: ConversionRequest, *, log: Path, stopped: Event
     ) -> ConversionReply:
-        reply = run_worker(converter, folder, request, log=log)
+        reply = run_worker(converter, folder, request, log=log, stopped=stopped)
         if request["options"].get("quantizer") == "nncf":
             assert request["calibration"] is not None
             seen.extend(dict(np.load(file)) for file in sorted(Path(request["calibration"]).iterdir()))
