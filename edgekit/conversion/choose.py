@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.bundles.manifest import Accuracy, Fidelity, Timing
+from edgekit.bundles.prediction import Prediction
 from edgekit.conversion.candidates import Candidate
 from edgekit.conversion.plan import PRECISIONS
 from edgekit.profiling.statistics import ratio_ci
@@ -38,6 +39,8 @@ class Entrant:
     times_ms: tuple[float, ...] = ()
     """Taken in turn with the source's and the other entrants'; empty where nothing was timed."""
     timing: Timing | None = None
+    prediction: Prediction | None = None
+    """The compiler's, where it makes one."""
     out_of_final: str = ""
     """Why it was timed no further: another entrant, good enough as well, was that much faster."""
 
@@ -158,6 +161,8 @@ def _nothing_gained(ordered: Sequence[Entrant], dropped: Sequence[Lost], out: Se
 
 def _choose_untimed(ordered: Sequence[Entrant], asked: Sequence[Precision]) -> Choice:
     wanted = [entrant for entrant in ordered if entrant.precision in asked] or list(ordered)
+    if all(entrant.prediction for entrant in wanted):
+        return _choose_predicted(ordered, wanted, asked)
     kept = min(wanted, key=_untimed_rank)
     beaten = []
     for entrant in ordered:
@@ -171,6 +176,30 @@ def _choose_untimed(ordered: Sequence[Entrant], asked: Sequence[Precision]) -> C
             "by rule, not timed: native int8 first, then the target's order of runtimes, then the more exact"
         )
     return Choice(kept=kept, reason=reason, beaten=tuple(beaten), dropped=())
+
+
+def _choose_predicted(
+    ordered: Sequence[Entrant], wanted: Sequence[Entrant], asked: Sequence[Precision]
+) -> Choice:
+    """The rule of timed ones, with what the compiler foretells: its model has no noise, but it is a model."""
+    kept, beaten = wanted[0], list[Lost]()
+    for entrant in wanted[1:]:
+        ratio = _predicted_ms(entrant) / _predicted_ms(kept)
+        if ratio < WORTHWHILE:
+            beaten.append((kept, f"{_name(entrant)} is predicted to take {ratio:.2f} of its time"))
+            kept = entrant
+        else:
+            reason = f"not predicted to be faster than the more exact {_name(kept)}: {ratio:.2f} of its time"
+            beaten.append((entrant, reason))
+    beaten += [(entrant, _not_asked(asked)) for entrant in ordered if entrant not in wanted]
+    assert kept.prediction is not None
+    reason = f"not timed: {kept.prediction.latency_ms:.2f} ms predicted by {kept.prediction.maker}"
+    return Choice(kept=kept, reason=reason, beaten=tuple(beaten), dropped=())
+
+
+def _predicted_ms(entrant: Entrant) -> float:
+    assert entrant.prediction is not None
+    return entrant.prediction.latency_ms
 
 
 def _untimed_rank(entrant: Entrant) -> tuple[int, int, float]:
