@@ -31,6 +31,8 @@ IsaFeature = Literal[
 IntegerSums = Literal["exact", "saturating"]
 """How a runtime adds up u8 x s8 products: in 32 bits, or pairs of them in 16 bits, which saturate."""
 MeasurementKind = Literal["measured", "emulated", "predicted"]
+PREDICTED = "predicted:"
+"""Begins the name of a device that nothing runs on."""
 Task = Literal[
     "image-classification", "object-detection", "face-detection", "text-detection", "text-recognition",
     "text-classification", "sentence-embedding", "tensor",

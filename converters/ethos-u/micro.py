@@ -42,9 +42,7 @@ def version() -> str:
 def ask(model: Path, samples: list[list[Array]], scratch: Path) -> Micro:
     """Run ``model`` on ``samples`` (each in the order of its inputs)."""
     given, answered = scratch / "micro_in.npz", scratch / "micro_out.npz"
-    np.savez(
-        given, **{f"{i}.{k}": value for i, sample in enumerate(samples) for k, value in enumerate(sample)}
-    )
+    _write(given, {f"{i}.{k}": value for i, sample in enumerate(samples) for k, value in enumerate(sample)})
     command = [sys.executable, __file__, str(model), str(given), str(answered)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     print(done.stderr, flush=True)  # into the worker's log
@@ -54,6 +52,10 @@ def ask(model: Path, samples: list[list[Array]], scratch: Path) -> Micro:
     with np.load(answered) as arrays:
         found = dict(arrays)
     return Micro(arena_bytes=int(arena[1]), outputs=tuple(_in_order(found, i) for i in range(len(samples))))
+
+
+def _write(path: Path, arrays: dict[str, Any]) -> None:
+    np.savez(path, **arrays)
 
 
 def _problem(printed: str) -> str:
@@ -81,10 +83,10 @@ def main(model: str, given: str, answered: str) -> None:
             interpreter.set_input(value, place)
         interpreter.invoke()
         place = 0
-        while (value := _output(interpreter, place)) is not None:
-            outputs[f"{sample}.{place}"] = value
+        while (output := _output(interpreter, place)) is not None:
+            outputs[f"{sample}.{place}"] = output
             place += 1
-    np.savez(answered, **outputs)
+    _write(Path(answered), outputs)
     interpreter.print_allocations()
 
 

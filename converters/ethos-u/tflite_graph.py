@@ -80,7 +80,7 @@ class Graph:
         """``CONV_2D``; the name of a custom operator."""
         code = self.model.operatorCodes[operator.opcodeIndex]
         name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        return str(code.customCode.decode()) if name == "CUSTOM" else name
+        return str(code.customCode.decode() if name == "CUSTOM" else name)
 
     def is_custom(self, operator: Operator) -> bool:
         return bool(self.model.operatorCodes[operator.opcodeIndex].builtinCode == OPS["CUSTOM"])
@@ -93,7 +93,7 @@ class Graph:
         return str(self.tensor(operator.outputs[0]).name.decode())
 
     def dtype(self, index: int) -> str:
-        return DTYPES[self.tensor(index).type]
+        return str(DTYPES[self.tensor(index).type])
 
     def shape(self, index: int) -> list[int]:
         shape = self.tensor(index).shape

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, TypeVar
 
 from edgekit.strict import Strict
 
@@ -24,6 +25,9 @@ class OperatorCycles(Strict):
     name: str
     op: str
     cycles: int
+
+
+Named = TypeVar("Named", CpuOperator, OperatorCycles)
 
 
 class Prediction(Strict):
@@ -53,9 +57,23 @@ class Prediction(Strict):
     cpu_operators: tuple[CpuOperator, ...]
     operators: tuple[OperatorCycles, ...]
 
+    def named(self, nodes: Mapping[str, str]) -> Prediction:
+        """The same with ``nodes``' names for the operators that it knows."""
+        return self.model_copy(
+            update={
+                "cpu_operators": tuple(_renamed(item, nodes) for item in self.cpu_operators),
+                "operators": tuple(_renamed(item, nodes) for item in self.operators),
+            }
+        )
+
     @property
     def npu_macs_share(self) -> float:
         return self.npu_macs / self.macs if self.macs else 0.0
+
+    @property
+    def ram_bytes(self) -> int:
+        """What the model needs beside flash."""
+        return self.sram_bytes + self.dram_bytes
 
     @property
     def maker(self) -> str:
@@ -72,3 +90,7 @@ class Prediction(Strict):
             f"predicted by {self.maker}: {self.latency_ms:.2f} ms ({self.cycles:,} cycles), {memory}; "
             f"{self.npu_macs_share:.1%} of the MACs and {self.npu_operators} of {total} operators on the NPU"
         )
+
+
+def _renamed(item: Named, nodes: Mapping[str, str]) -> Named:
+    return item.model_copy(update={"name": nodes.get(item.name, item.name)})

@@ -43,7 +43,8 @@ class ConversionRequest(TypedDict):
     out_dir: str
     precision: str
     options: dict[str, str | int | float | bool]
-    """The chosen variant's options; for the last converter those that the target's runtime has for it; for int8 also ``int8_activations`` (uint8, int8, symmetric) and
+    """The chosen variant's options; for the last converter the ``build_options`` of the target's runtime, too; for
+    int8 also ``int8_activations`` (uint8, int8, symmetric) and
     ``int8_weight_bits`` (7, 8) of the target's runtime."""
     calibration: str | None
     """Folder of ``00000.npz``… one sample each: *source model's* input name -> array with batch 1."""

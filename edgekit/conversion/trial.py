@@ -212,8 +212,9 @@ def _reference(built: Built, precision: Precision) -> Artifact | None:
 
 
 def _prediction(built: Built) -> Prediction | None:
+    """In the source model's names where they are known."""
     reply = built.reply.get("prediction")
-    return None if reply is None else Prediction.model_validate(reply)
+    return None if reply is None else Prediction.model_validate(reply).named(built.source_nodes)
 
 
 def _compared_as(manifest: Manifest, candidate: Candidate) -> Manifest:

@@ -12,9 +12,8 @@ from edgekit.models.model import Model
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.predict import Prediction, predict
 from edgekit.simulation.terms import terms_of
-from edgekit.vocabulary import Precision
+from edgekit.vocabulary import PREDICTED, Precision
 
-SCHEME = "predicted:"
 _FLOAT: tuple[Precision, ...] = ("fp32", "fp16")
 
 
@@ -42,7 +41,7 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
     found = [
         prediction
         for device, profile in profiles.items()
-        for prediction in predict(device.removeprefix(SCHEME), profile, terms, precisions)
+        for prediction in predict(device.removeprefix(PREDICTED), profile, terms, precisions)
         if asked.runtime in (None, prediction.speed.runtime)
         and asked.threads in (None, prediction.speed.threads)
     ]
@@ -61,9 +60,9 @@ def _precisions(model: Model, asked: Asked) -> tuple[Precision, ...]:
 
 
 def _profile(device: str, catalog: Catalog) -> Profile:
-    if not device.startswith(SCHEME):
-        raise DeviceError(f"'{device}': estimate takes {SCHEME}TARGET, such as {SCHEME}raspberry-pi-4")
-    name = device.removeprefix(SCHEME)
+    if not device.startswith(PREDICTED):
+        raise DeviceError(f"'{device}': estimate takes {PREDICTED}TARGET, such as {PREDICTED}raspberry-pi-4")
+    name = device.removeprefix(PREDICTED)
     if name in catalog.profiles and name not in catalog.targets:
         return catalog.profile(name)
     return catalog.profile(catalog.target(name).profile)

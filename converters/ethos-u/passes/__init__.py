@@ -7,11 +7,12 @@ after it with TFLite's reference kernels, and takes back a rewrite that does not
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tflite_graph import Graph
+
 from passes.channels_last_mean import channels_last_mean
 from passes.integer_clamp import integer_clamp
 from passes.integer_io import integer_io
 from passes.integer_leaky_relu import integer_leaky_relu
-from tflite_graph import Graph
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ of the channels-last tensor are a pooling.
 from __future__ import annotations
 
 import numpy as np
-
-from tflite_graph import Graph, Operator, schema, simple
+from ai_edge_litert import schema_py_generated as schema
+from tflite_graph import Graph, Operator, simple
 
 CLAMPS = {"RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"}
 TO_CHANNELS_FIRST = [0, 3, 1, 2]

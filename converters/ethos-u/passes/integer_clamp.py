@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 
-from passes.islands import island
 from tflite_graph import Graph, Operator, simple
+
+from passes.islands import island
 
 BOUNDS = {
     "RELU": (0.0, math.inf),
@@ -31,9 +32,9 @@ def integer_clamp(graph: Graph) -> list[str]:
 
 def _replaced(graph: Graph, clamp: Operator) -> bool:
     around = island(graph, clamp)
-    grid = around and graph.grid(around.made)
-    if around is None or grid is None:
+    if around is None:
         return False
+    grid = around.made_grid
     low, high = BOUNDS[graph.op(clamp)]
     if grid.low < low - grid.scale / 2 or grid.high > high + grid.scale / 2:
         return False

@@ -8,8 +8,9 @@ each layer of a network such as YOLO. The NPU computes it in integers, with an i
 
 from __future__ import annotations
 
-from passes.islands import island
 from tflite_graph import Graph, Operator, simple
+
+from passes.islands import island
 
 
 def integer_leaky_relu(graph: Graph) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tflite_graph import Graph, Operator
+from tflite_graph import Graph, Grid, Operator
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,8 @@ class Island:
     before: Operator
     operator: Operator
     after: Operator
+    made_grid: Grid
+    """What the integers after it stand for."""
 
     @property
     def source(self) -> int:
@@ -27,7 +29,8 @@ class Island:
         """Put ``new``, which reads ``source`` and makes ``made``, in their place."""
         graph.replace(self.operator)
         graph.replace(self.after, new)
-        if not graph.users(int(self.before.outputs[0])):
+        real = int(self.before.outputs[0])
+        if not graph.users(real) and real not in graph.main.outputs:
             graph.replace(self.before)
 
 
@@ -39,9 +42,7 @@ def island(graph: Graph, operator: Operator) -> Island | None:
     before, after = graph.maker(int(operator.inputs[0])), graph.only_user(int(operator.outputs[0]))
     if before is None or after is None or (graph.op(before), graph.op(after)) != ("DEQUANTIZE", "QUANTIZE"):
         return None
-    found = Island(before, operator, after)
-    if graph.grid(found.source) is None or graph.grid(found.made) is None:
+    grid = graph.grid(int(after.outputs[0]))
+    if grid is None or graph.grid(int(before.inputs[0])) is None:
         return None
-    if int(before.outputs[0]) in graph.main.outputs:
-        return None
-    return found
+    return Island(before, operator, after, grid)
