@@ -14,6 +14,8 @@ Operator = Any
 """``OperatorT`` of the generated schema, which has no types."""
 Tensor = Any
 
+CHANNELS_LAST = "_channels_last"
+"""Ends the name of a tensor that a pass computes in another layout than the one it is called after."""
 OPS = {name: code for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 _NAMES = {code: name for name, code in OPS.items()}
 DTYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import TYPE_CHECKING
 
-from edgekit.cli.output import note, print_table
+import typer
+
+from edgekit.cli.output import print_table
 
 if TYPE_CHECKING:
     from edgekit.bundles.prediction import Prediction
@@ -14,16 +18,20 @@ _MOST = 10
 
 def print_prediction(prediction: Prediction, title: str) -> None:
     """The figures, their conditions, and the coverage table where anything stays on the CPU."""
-    note(f"{title}: {prediction.says}")
-    note(
-        f"{title}: {prediction.system_config}, {prediction.memory_mode}; cycles are the NPU's alone, "
-        "by the compiler's own model, which no silicon has confirmed here"
-    )
+    lines = [
+        prediction.says,
+        f"{prediction.system_config}, {prediction.memory_mode}; cycles are the NPU's alone, by the compiler's own "
+        "model, which no silicon has confirmed here",
+    ]
     if prediction.cpu_arena_bytes is not None:
-        note(
-            f"{title}: without the NPU, TensorFlow Lite Micro needs an arena of "
-            f"{prediction.cpu_arena_bytes / 1024:,.0f} KiB for the same int8 model"
+        arena = f"{prediction.cpu_arena_bytes / 1024:,.0f} KiB"
+        lines.append(
+            f"on the CPU alone, TensorFlow Lite Micro needs an arena of {arena} for the same int8 model"
         )
+    typer.echo()
+    for line in lines:
+        text = f"{title}: {line}"
+        typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, subsequent_indent="  "))
     left = sorted(prediction.cpu_operators, key=lambda item: (-item.macs, -item.bytes_moved))
     if not left:
         return

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from tflite_graph import Graph, Operator, simple
+from tflite_graph import CHANNELS_LAST, Graph, Operator, simple
 
 CLAMPS = {"RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"}
 TO_CHANNELS_FIRST = [0, 3, 1, 2]
@@ -39,12 +39,12 @@ def _turned(graph: Graph, mean: Operator) -> bool:
     inner = int(transpose.inputs[0])
     for clamp in clamps:
         out = int(clamp.outputs[0])
-        turned = graph.add_tensor(out, shape=_channels_last(graph.shape(out)), suffix="_channels_last")
+        turned = graph.add_tensor(out, shape=_channels_last(graph.shape(out)), suffix=CHANNELS_LAST)
         graph.replace(clamp, simple(graph, graph.op(clamp), [inner], [turned], like=clamp))
         inner = turned
     out = int(mean.outputs[0])
     name = graph.tensor(out).name.decode()
-    pooled = graph.add_tensor(out, shape=_channels_last(graph.shape(out)), suffix="_channels_last")
+    pooled = graph.add_tensor(out, shape=_channels_last(graph.shape(out)), suffix=CHANNELS_LAST)
     over = graph.add_constant(f"{name}_axes", np.array([1, 2], np.int32))
     sides = np.array(graph.shape(out), np.int32)
     graph.replace(
