@@ -67,6 +67,8 @@ class Yardstick:
     answers: Answers
     known: dict[tuple[str, str, str], tuple[Verdict, GoldenTensors, str]] = field(default_factory=dict)
     """Artifact and runtime -> what came out; targets share artifacts."""
+    by_kernels: dict[Path, Answers] = field(default_factory=dict)
+    """The source model's answers by other kernels than its runtime takes by itself."""
 
 
 def make_yardstick(intake: Intake, device: Device, work: Path, *, threads: int) -> Yardstick:
@@ -228,7 +230,7 @@ def _compared_as(manifest: Manifest, candidate: Candidate) -> Manifest:
 def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Verdict, GoldenTensors, str]:
     intake = yardstick.intake
     answers = ask(folder, yardstick.inputs, intake.contract, yardstick.device, threads=yardstick.threads)
-    source = yardstick.answers
+    source = _source_answers(yardstick, manifest)
     # an already quantized model is held to what a mere repacking must keep
     precision: Precision = "fp32" if intake.model.quantized else manifest.artifact.precision
     stored = None if intake.model.quantized else (folder, manifest.answering)
@@ -242,6 +244,33 @@ def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Ve
     }
     golden = GoldenTensors(inputs=yardstick.inputs.first, outputs=outputs)
     return verdict, golden, answers.predictions[0].to_json()
+
+
+def _source_answers(yardstick: Yardstick, manifest: Manifest) -> Answers:
+    """The source's; where it is quantized and the artifact brings a reference, by the kernels of that.
+
+    Other kernels round other values: what a mere repacking must keep, no pair of them does.
+    """
+    if not yardstick.intake.model.quantized or manifest.reference is None:
+        return yardstick.answers
+    options = manifest.reference.runtime_options
+    folder = yardstick.bundle.with_name(
+        "source-" + "-".join(f"{key}-{value}" for key, value in options.items())
+    )
+    if folder not in yardstick.by_kernels:
+        source = _source_manifest(yardstick.intake)
+        artifact = source.artifact.model_copy(update={"runtime_options": options})
+        parts = Parts(
+            manifest=source.model_copy(update={"artifact": artifact}),
+            artifact_files=_source_files(yardstick.intake.model),
+            contract=yardstick.intake.contract,
+        )
+        lay_out(folder, parts)
+        inputs, contract = yardstick.inputs, yardstick.intake.contract
+        yardstick.by_kernels[folder] = ask(
+            folder, inputs, contract, yardstick.device, threads=yardstick.threads
+        )
+    return yardstick.by_kernels[folder]
 
 
 def _unfolded(model: Model, folder: Path, artifact: Artifact) -> str | None:

@@ -86,7 +86,9 @@ class Builder:
         weights = random.integers(-127, 128, (channels, 1, 1, shape[-1]), dtype=np.int8)
         w = self.tensor(f"{name}_weights", list(weights.shape), scale=0.01, data=weights)
         bias_scale = float(self.tensors[source].quantization.scale[0]) * 0.01
-        bias = self.tensor(f"{name}_bias", [channels], INT32, scale=bias_scale, data=np.zeros(channels, np.int32))
+        bias = self.tensor(
+            f"{name}_bias", [channels], INT32, scale=bias_scale, data=np.zeros(channels, np.int32)
+        )
         out = self.tensor(name, [*shape[:-1], channels], scale=scale, zero_point=zero_point)
         options = schema.Conv2DOptionsT(strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1)
         self.op("CONV_2D", [source, w, bias], [out], options)
