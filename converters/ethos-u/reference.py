@@ -28,7 +28,10 @@ class Reference:
         self._model = Interpreter(
             model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
         )
-        self._model.allocate_tensors()
+        try:
+            self._model.allocate_tensors()
+        except RuntimeError as error:
+            raise ValueError(f"TFLite's reference kernels do not take the int8 model: {error}") from error
 
     def run(self, sample: Sequence[Array]) -> list[Array]:
         """Outputs in the graph's order; ``sample`` in that of its inputs."""
