@@ -35,7 +35,7 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
     profiles = {device: _profile(device, catalog) for device in devices} if named else _all(catalog)
     for device, profile in profiles.items():
         if named:
-            _check(device, profile, asked)
+            _check(device, profile, asked, catalog)
     terms = terms_of(layers_of(model))
     precisions = _precisions(model, asked)
     found = [
@@ -76,8 +76,15 @@ def _all(catalog: Catalog) -> dict[str, Profile]:
     return {name: profile for name, profile in {**of_targets, **others}.items() if profile.speeds}
 
 
-def _check(device: str, profile: Profile, asked: Asked) -> None:
+def _check(device: str, profile: Profile, asked: Asked, catalog: Catalog) -> None:
     """DeviceError where the profile has nothing of what was asked for."""
+    name = device.removeprefix(PREDICTED)
+    target = catalog.targets.get(name)
+    if not profile.speeds and target and any(runtime.build_options for runtime in target.runtimes):
+        raise DeviceError(
+            f"{device}: its compiler foretells what a graph takes there, from the graph itself nothing is known. "
+            f"Try: edgekit convert MODEL -t {name}"
+        )
     if not profile.speeds:
         raise DeviceError(
             f"{device}: profile '{profile.id}' has no speeds: nothing was published of it; "
