@@ -150,7 +150,7 @@ def same_on_micro(
         return asked, f"{who} answers {len(inputs)} samples bit for bit as LiteRT's reference kernels do"
     return (
         asked,
-        f"{who} answers {len(inputs)} samples as LiteRT's reference kernels do, within {max(steps):.0f} int8 steps",
+        f"{who} answers {len(inputs)} samples as LiteRT's reference kernels do, within {max(steps):.0f} of int8's 256 steps",
     )
 
 
