@@ -98,6 +98,11 @@ class Target(Strict):
     detected: bool = False
     """True for ``host``: arch, ISA features, memory and threads are read off this machine on loading."""
 
+    @property
+    def foretold(self) -> bool:
+        """Whether a compiler that is told of the hardware foretells what artifacts take there."""
+        return any(runtime.build_options for runtime in self.runtimes)
+
 
 # --- profiles/<id>.toml ------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ The rules, and what they stand on, are in docs/decisions/0006-choice-of-the-cand
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,13 @@ class Entrant:
     """The compiler's, where it makes one."""
     out_of_final: str = ""
     """Why it was timed no further: another entrant, good enough as well, was that much faster."""
+
+    @property
+    def latency_ms(self) -> float | None:
+        """The p50 that was taken, else what is foretold; None where neither is known."""
+        if self.timing is not None:
+            return self.timing.p50_ms
+        return self.prediction.latency_ms if self.prediction else None
 
     @property
     def precision(self) -> Precision:
@@ -115,7 +123,7 @@ def choose(
 def _choose(ordered: Sequence[Entrant], asked: Sequence[Precision], latency_ms: float | None) -> Choice:
     """``ordered``: the most exact first."""
     if any(entrant.timing is None for entrant in ordered):
-        return _choose_untimed(ordered, asked)
+        return _choose_untimed(ordered, asked, latency_ms)
     out = [(entrant, entrant.out_of_final) for entrant in ordered if entrant.out_of_final]
     ordered = [entrant for entrant in ordered if not entrant.out_of_final]
     dropped = [(entrant, problem) for entrant in ordered if (problem := _time_problem(entrant, latency_ms))]
@@ -159,10 +167,12 @@ def _nothing_gained(ordered: Sequence[Entrant], dropped: Sequence[Lost], out: Se
     )
 
 
-def _choose_untimed(ordered: Sequence[Entrant], asked: Sequence[Precision]) -> Choice:
+def _choose_untimed(
+    ordered: Sequence[Entrant], asked: Sequence[Precision], latency_ms: float | None
+) -> Choice:
     wanted = [entrant for entrant in ordered if entrant.precision in asked] or list(ordered)
     if all(entrant.prediction for entrant in wanted):
-        return _choose_predicted(ordered, wanted, asked)
+        return _choose_predicted(ordered, wanted, asked, latency_ms)
     kept = min(wanted, key=_untimed_rank)
     beaten = []
     for entrant in ordered:
@@ -179,11 +189,22 @@ def _choose_untimed(ordered: Sequence[Entrant], asked: Sequence[Precision]) -> C
 
 
 def _choose_predicted(
-    ordered: Sequence[Entrant], wanted: Sequence[Entrant], asked: Sequence[Precision]
+    ordered: Sequence[Entrant],
+    wanted: Sequence[Entrant],
+    asked: Sequence[Precision],
+    latency_ms: float | None,
 ) -> Choice:
     """The rule of timed ones, with what the compiler foretells: its model has no noise, but it is a model."""
-    kept, beaten = wanted[0], list[Lost]()
-    for entrant in wanted[1:]:
+    limit = math.inf if latency_ms is None else latency_ms
+    good = [entrant for entrant in wanted if _predicted_ms(entrant) <= limit]
+    good = good or [min(wanted, key=_predicted_ms)]
+    dropped = tuple(
+        (entrant, f"predicted to take {_predicted_ms(entrant):.2f} ms, more than the {limit:g} ms asked for")
+        for entrant in wanted
+        if entrant not in good
+    )
+    kept, beaten = good[0], list[Lost]()
+    for entrant in good[1:]:
         ratio = _predicted_ms(entrant) / _predicted_ms(kept)
         if ratio < WORTHWHILE:
             beaten.append((kept, f"{_name(entrant)} is predicted to take {ratio:.2f} of its time"))
@@ -194,7 +215,7 @@ def _choose_predicted(
     beaten += [(entrant, _not_asked(asked)) for entrant in ordered if entrant not in wanted]
     assert kept.prediction is not None
     reason = f"not timed: {kept.prediction.latency_ms:.2f} ms predicted by {kept.prediction.maker}"
-    return Choice(kept=kept, reason=reason, beaten=tuple(beaten), dropped=())
+    return Choice(kept=kept, reason=reason, beaten=tuple(beaten), dropped=dropped)
 
 
 def _predicted_ms(entrant: Entrant) -> float:

@@ -231,7 +231,7 @@ class Server:
         lost = [*dropped, *(_lost(entrant, reason) for entrant, reason in choice.dropped)]
         beaten = tuple(_lost(entrant, reason) for entrant, reason in choice.beaten)
         kept, limit = choice.kept, self.order.latency_ms
-        if limit is not None and kept.timing and kept.timing.p50_ms > limit:
+        if limit is not None and kept.latency_ms is not None and kept.latency_ms > limit:
             lost.append(_lost(kept, choice.reason))
             reason = f"nothing keeps to {limit:g} ms; the nearest, {kept.candidate.label}, {choice.reason}"
             return Outcome(target=target.id, kept=None, dropped=tuple(lost), beaten=beaten, why_none=reason)

@@ -39,8 +39,7 @@ def _kib(size: int) -> str:
 
 
 def _rule(target: Target) -> str:
-    foretold = any(runtime.build_options for runtime in target.runtimes)
-    return "what the compiler foretells" if foretold else "rule (native int8 first)"
+    return "what the compiler foretells" if target.foretold else "rule (native int8 first)"
 
 
 def target_notes(target: Target, host: Target) -> tuple[str, ...]:

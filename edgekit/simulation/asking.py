@@ -80,7 +80,7 @@ def _check(device: str, profile: Profile, asked: Asked, catalog: Catalog) -> Non
     """DeviceError where the profile has nothing of what was asked for."""
     name = device.removeprefix(PREDICTED)
     target = catalog.targets.get(name)
-    if not profile.speeds and target and any(runtime.build_options for runtime in target.runtimes):
+    if not profile.speeds and target and target.foretold:
         raise DeviceError(
             f"{device}: its compiler foretells what a graph takes there, from the graph itself nothing is known. "
             f"Try: edgekit convert MODEL -t {name}"

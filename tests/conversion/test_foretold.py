@@ -88,7 +88,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sampled_classifier(tmp_path_factory.mktemp("stripes"))
 
 
-def made(project: Path, model: Path, foretold: Prediction | None = None) -> Conversion:
+def made(
+    project: Path, model: Path, foretold: Prediction | None = None, latency_ms: float | None = None
+) -> Conversion:
     """The classifier for a chip, through a compiler that foretells ``foretold``."""
     found = (foretold or figures()).model_dump(mode="json")
     write_converter(
@@ -104,6 +106,7 @@ def made(project: Path, model: Path, foretold: Prediction | None = None) -> Conv
             calibration=model.parent / "photos",
             evaluation=model.parent / "labelled",
             threads=1,
+            latency_ms=latency_ms,
         )
     )
 
@@ -225,6 +228,17 @@ def test_the_choice_goes_by_what_is_foretold() -> None:
     assert chosen.kept.timing is None
     assert "predicted by compiler 1" in chosen.reason
     assert "not predicted to be faster" in chosen.beaten[0][1]
+
+
+def test_a_limit_of_latency_is_held_to_what_is_foretold(project: Path, model: Path) -> None:
+    exact, fast = foretold("openvino", 10.0, 40), foretold("onnxruntime", 9.8, 30)
+    chosen = choose([exact, fast], ["int8"], latency_ms=9.9)
+    assert kept(chosen) == fast.candidate.label
+    assert chosen.dropped[0][1] == "predicted to take 10.00 ms, more than the 9.9 ms asked for"
+    found = made(project, model, latency_ms=4.0)
+    assert not found.bundles
+    assert "nothing keeps to 4 ms; the nearest, compiler fp32" in dict(found.without)["chip"]
+    assert "5.00 ms predicted by compiler 1" in dict(found.without)["chip"]
 
 
 def test_the_figures_in_words() -> None:
