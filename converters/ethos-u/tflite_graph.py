@@ -40,17 +40,13 @@ class Grid:
 class Graph:
     """The one subgraph of a model; changes are made to it in place."""
 
-    def __init__(self, model: Any, title: str) -> None:
+    def __init__(self, model: Any) -> None:
         self.model = model
         self.main = model.subgraphs[0]
-        self.title = title
-        """How messages call it."""
 
     @classmethod
-    def read(cls, path: Path, title: str = "") -> Graph:
-        """Called by its file's name where no ``title`` is given.
-
-        ValueError where the file holds more than one subgraph: neither TFLM's arena nor Vela's passes know it."""
+    def read(cls, path: Path) -> Graph:
+        """ValueError where the file holds more than one subgraph: neither TFLM's arena nor Vela's passes know it."""
         content = path.read_bytes()
         model = schema.ModelT.InitFromPackedBuf(content, 0)
         for (
@@ -63,10 +59,20 @@ class Graph:
             raise ValueError(
                 f"{path.name} has {len(model.subgraphs)} subgraphs (control flow); export it without If or While"
             )
-        return cls(model, title or path.name)
+        return cls(model)
 
     def copy(self) -> Graph:
-        return Graph(schema.ModelT.InitFromPackedBuf(self.packed(), 0), self.title)
+        return Graph(schema.ModelT.InitFromPackedBuf(self.packed(), 0))
+
+    def beginning(self, count: int) -> Graph:
+        """A graph of the first ``count`` operators, whose outputs are what they make and do not use."""
+        part = self.copy()
+        part.main.operators = part.operators[:count]
+        part.model.signatureDefs = None
+        used = {int(index) for operator in part.main.operators for index in operator.inputs}
+        made = [int(index) for operator in part.main.operators for index in operator.outputs]
+        part.main.outputs = np.array([index for index in made if index not in used], np.int32)
+        return part
 
     def packed(self) -> bytes:
         """The flatbuffer, weights inside."""

@@ -121,16 +121,24 @@ def _bytes(summary: Mapping[str, str], area: str) -> int:
 
 
 def _failure(model: Path, hardware: Hardware, out: Path, done: subprocess.CompletedProcess[str]) -> str:
-    """One line: what became of Vela, and the kind of operator without which it would not have."""
+    """One line: what became of Vela, and the operator with which the beginning of the graph does not compile."""
     graph = Graph.read(model)
-    kinds = dict.fromkeys(graph.op(operator) for operator in graph.operators)
-    said = f"Vela {version()} {_end(done)} on '{graph.title}' for {hardware.accelerator}"
-    for kind in kinds:
-        if len(kinds) > 1 and _run(model, hardware, out, "--ignore-ops", kind).returncode == 0:
-            names = [graph.name(operator) for operator in graph.operators if graph.op(operator) == kind]
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            return f"{said}, and does not without its {kind} ('{names[0]}'{more}): rewrite that operator"
-    return f"{said}; no one kind of operator is the cause (it has {', '.join(kinds)})"
+    operators = graph.operators
+    compiles, fails = 0, len(operators)
+    while fails - compiles > 1:
+        middle = (compiles + fails) // 2
+        part = out.with_name("part.tflite")
+        part.write_bytes(graph.beginning(middle).packed())
+        if _run(part, hardware, out).returncode == 0:
+            compiles = middle
+        else:
+            fails = middle
+    last = operators[fails - 1]
+    before = f"{compiles} before it compile" if compiles else "the first of all"
+    return (
+        f"Vela {version()} {_end(done)} on a model for {hardware.accelerator}, at {graph.op(last)} "
+        f"'{graph.name(last)}' ({before}): leave it out or write it in other operators"
+    )
 
 
 def _end(done: subprocess.CompletedProcess[str]) -> str:

@@ -42,7 +42,7 @@ engine compares the result with the source after all."""
 
 def convert(request: ConversionRequest) -> ConversionReply:
     source, out = Path(request["source"]), Path(request["out_dir"])
-    original = Graph.read(source, "the int8 model")
+    original = Graph.read(source)
     check(original)
     options = request["options"]
     hardware = vela.Hardware(
