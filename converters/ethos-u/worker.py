@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import micro
 import numpy as np
 import vela
-from costs import bytes_moved, macs
+from costs import macs
+from foretelling import predicted
+from io_maps import carried_over, identity
 from passes import PASSES, Pass
 from reference import Reference, samples
-from tflite_graph import CHANNELS_LAST, Graph, Operator
+from tflite_graph import Graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,18 +25,12 @@ if TYPE_CHECKING:
     from edgekit.conversion.protocol import (
         ConversionReply,
         ConversionRequest,
-        CpuOperatorReply,
-        IoMap,
-        OperatorCyclesReply,
         PredictionReply,
-        TensorMap,
         ToolRun,
     )
 
 Array = np.ndarray[Any, Any]
 MODEL, REFERENCE = "model.tflite", "reference.tflite"
-FUSED = 6
-"""Operators that Vela makes one of, at most."""
 ROUNDING_DB = 25.0
 """What a rewrite that rounds elsewhere must keep of the answers: YOLOv3-tiny keeps 28 dB with eleven of them, and the
 engine compares the result with the source after all."""
@@ -59,7 +55,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
         asked, compared = same_on_micro(graph, rewrite, inputs, Path(scratch))
         shutil.copyfile(compiled.path, out / MODEL)
         shutil.copyfile(rewrite, out / REFERENCE)
-    prediction = predicted(graph, compiled, asked, hardware)
+    prediction = predicted(graph, compiled, hardware, asked.arena_bytes)
     maps = carried_over(io, original, graph)
     return {
         "artifact": MODEL,
@@ -83,12 +79,10 @@ def check(graph: Graph) -> None:
         if any(side <= 0 for side in sides):
             raise ValueError(
                 f"input '{tensor.name.decode()}' has free sides {sides}; an NPU's commands are for one shape: "
-                "fix it with --shape NAME=1,224,224,3"
+                "export the model with fixed ones"
             )
-    weighted = [operator for operator in graph.operators if macs(graph, operator)]
-    if not any(
-        graph.dtype(operator.inputs[0]) in ("int8", "int16") for operator in weighted or graph.operators
-    ):
+    weighted = [operator for operator in graph.operators if macs(graph, operator)] or graph.operators
+    if not any(graph.dtype(int(operator.outputs[0])) in ("int8", "int16") for operator in weighted):
         raise ValueError(
             "the TFLite model computes in float, an Ethos-U in integers alone; quantize it first"
         )
@@ -152,114 +146,6 @@ def same_on_micro(
         asked,
         f"{who} answers {len(inputs)} samples as LiteRT's reference kernels do, within {max(steps):.0f} of int8's 256 steps",
     )
-
-
-def predicted(
-    graph: Graph, compiled: vela.Compiled, asked: micro.Micro, hardware: vela.Hardware
-) -> PredictionReply:
-    """Vela's figures; MACs are those of the graph, in TFLite's operators."""
-    made = {graph.name(operator): operator for operator in graph.operators}
-    total = sum(macs(graph, operator) for operator in graph.operators)
-    on_cpu = [
-        on_cpu_reply(graph, made[name], compiled.reasons.get(name, ""))
-        for name in names_on_cpu(compiled, made)
-    ]
-    if len(on_cpu) == len(made):
-        raise ValueError(
-            f"Vela places no operator of the model on the NPU; the first stays because: {first(on_cpu)}"
-        )
-    return {
-        "tool": "ethos-u-vela",
-        "version": vela.version(),
-        "accelerator": hardware.accelerator,
-        "system_config": hardware.system_config,
-        "memory_mode": hardware.memory_mode,
-        "clock_hz": compiled.clock_hz,
-        "cycles": compiled.cycles,
-        "latency_ms": 1000 * compiled.cycles / compiled.clock_hz,
-        "sram_bytes": compiled.sram_bytes,
-        "flash_bytes": compiled.flash_bytes,
-        "dram_bytes": compiled.dram_bytes,
-        "cpu_arena_bytes": asked.arena_bytes,
-        "macs": total,
-        "npu_macs": total - sum(item["macs"] for item in on_cpu),
-        "npu_operators": len(made) - len(on_cpu),
-        "cpu_operators": on_cpu,
-        "operators": by_operator(graph, compiled, made),
-    }
-
-
-def names_on_cpu(compiled: vela.Compiled, made: dict[str, Operator]) -> list[str]:
-    return list(dict.fromkeys(row.name for row in compiled.rows if not row.on_npu and row.name in made))
-
-
-def on_cpu_reply(graph: Graph, operator: Operator, reason: str) -> CpuOperatorReply:
-    return {
-        "name": graph.name(operator),
-        "op": graph.op(operator),
-        "reason": reason or "Vela does not say why",
-        "macs": macs(graph, operator),
-        "bytes_moved": bytes_moved(graph, operator),
-    }
-
-
-def first(on_cpu: list[CpuOperatorReply]) -> str:
-    return f"{on_cpu[0]['op']} '{on_cpu[0]['name']}': {on_cpu[0]['reason']}" if on_cpu else "it has none"
-
-
-def worked_by(graph: Graph, made: dict[str, Operator], row: vela.Row, taken: set[str]) -> str:
-    """The operator whose work ``row`` is: Vela calls what it fuses after the last tensor of it."""
-    name = row.name if row.name in made else next((item for item in made if row.name.startswith(item)), "")
-    todo = [made[name]] if name else []
-    for _ in range(FUSED):
-        for operator in todo:
-            if plain(graph.op(operator)) == plain(row.op) and graph.name(operator) not in taken:
-                return graph.name(operator)
-        before = [graph.maker(int(index)) for operator in todo for index in operator.inputs if index >= 0]
-        todo = [operator for operator in before if operator is not None]
-    return name or row.name
-
-
-def plain(kind: str) -> str:
-    """``DEPTHWISE_CONV_2D`` and ``DepthwiseConv2D`` alike."""
-    return kind.replace("_", "").lower()
-
-
-def by_operator(
-    graph: Graph, compiled: vela.Compiled, made: dict[str, Operator]
-) -> list[OperatorCyclesReply]:
-    """Cycles of each operator that takes any; Vela splits some into several."""
-    cycles: dict[tuple[str, str], int] = {}
-    taken: set[str] = set()
-    for row in compiled.rows:
-        if row.cycles:
-            name = worked_by(graph, made, row, taken)
-            taken.add(name)
-            key = name.removesuffix(CHANNELS_LAST), row.op
-            cycles[key] = cycles.get(key, 0) + row.cycles
-    return [{"name": name, "op": op, "cycles": count} for (name, op), count in cycles.items()]
-
-
-def identity(graph: Graph) -> IoMap:
-    """The map of a TFLite file that is the source model itself."""
-    return {"inputs": entries(graph, graph.main.inputs), "outputs": entries(graph, graph.main.outputs)}
-
-
-def entries(graph: Graph, indices: Sequence[int]) -> list[TensorMap]:
-    names = [(str(graph.tensor(index).name.decode()), graph.dtype(index)) for index in indices]
-    return [{"name": name, "source": name, "transpose": None, "dtype": dtype} for name, dtype in names]
-
-
-def carried_over(io: IoMap, before: Graph, after: Graph) -> IoMap:
-    """``io`` of ``before`` in the names and dtypes of ``after``, whose inputs and outputs have the same order."""
-    old, new = identity(before), identity(after)
-    return {"inputs": renamed(io["inputs"], old["inputs"], new["inputs"]),
-            "outputs": renamed(io["outputs"], old["outputs"], new["outputs"])}  # fmt: skip
-
-
-def renamed(maps: list[TensorMap], before: list[TensorMap], after: list[TensorMap]) -> list[TensorMap]:
-    now = {old["name"]: new for old, new in zip(before, after, strict=True)}
-    return [{**one, "name": now[one["name"]]["name"], "dtype": now[one["name"]]["dtype"]} for one in maps]
 
 
 def tools(hardware: vela.Hardware, applied: dict[str, list[str]]) -> list[ToolRun]:

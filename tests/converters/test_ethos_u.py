@@ -81,7 +81,7 @@ def nothing_for_the_npu() -> Made:
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        (free_sides, r"input 'x' has free sides \[-1, 4, 4, 3\].*fix it with --shape"),
+        (free_sides, r"input 'x' has free sides \[-1, 4, 4, 3\].*export the model with fixed ones"),
         (in_float, r"computes in float, an Ethos-U in integers alone; quantize it first"),
         (custom, r"operator 'strange' is a custom one \(Strange\).*rewrite it"),
     ],
