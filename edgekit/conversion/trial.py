@@ -230,7 +230,7 @@ def _compared_as(manifest: Manifest, candidate: Candidate) -> Manifest:
 def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Verdict, GoldenTensors, str]:
     intake = yardstick.intake
     answers = ask(folder, yardstick.inputs, intake.contract, yardstick.device, threads=yardstick.threads)
-    source = _source_answers(yardstick, manifest)
+    source = source_answers(yardstick, manifest)
     # an already quantized model is held to what a mere repacking must keep
     precision: Precision = "fp32" if intake.model.quantized else manifest.artifact.precision
     stored = None if intake.model.quantized else (folder, manifest.answering)
@@ -246,7 +246,7 @@ def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Ve
     return verdict, golden, answers.predictions[0].to_json()
 
 
-def _source_answers(yardstick: Yardstick, manifest: Manifest) -> Answers:
+def source_answers(yardstick: Yardstick, manifest: Manifest) -> Answers:
     """The source's; where it is quantized and the artifact brings a reference, by the kernels of that.
 
     Other kernels round other values: what a mere repacking must keep, no pair of them does.
