@@ -55,6 +55,8 @@ class Graph:
             if buffer.offset > 1:
                 data = content[buffer.offset : buffer.offset + buffer.size]
                 buffer.data, buffer.offset, buffer.size = np.frombuffer(data, np.uint8), 0, 0
+        for graph in model.subgraphs:
+            _tell_apart(graph.tensors)
         if len(model.subgraphs) != 1:
             raise ValueError(
                 f"{path.name} has {len(model.subgraphs)} subgraphs (control flow); export it without If or While"
@@ -197,3 +199,12 @@ def simple(graph: Graph, op: str, inputs: list[int], outputs: list[int], like: O
         builtinOptionsType=like.builtinOptionsType if like is not None else 0,
         builtinOptions=like.builtinOptions if like is not None else None,
     )
+
+
+def _tell_apart(tensors: list[Tensor]) -> None:
+    """A quantizer may call two tensors alike; here a name stands for the operator that makes it."""
+    seen: dict[bytes, int] = {}
+    for tensor in tensors:
+        seen[tensor.name] = seen.get(tensor.name, 0) + 1
+        if seen[tensor.name] > 1:
+            tensor.name += f"_{seen[tensor.name]}".encode()

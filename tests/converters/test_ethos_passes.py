@@ -132,6 +132,23 @@ def test_a_clamp_that_its_integers_reach_beyond_stays(tmp_path: Path) -> None:
     assert not module("passes").PASSES["integer-clamp"].run(read(write(wide, tmp_path / "wide.tflite")))
 
 
+def test_readers_that_want_other_scales_get_an_operator_each(tmp_path: Path) -> None:
+    """As where YOLO's feature map goes into a pooling and into a CONCATENATION; both are called alike."""
+    b, (first,) = leaky()
+    again = b.tensor("clamped_quantized", [1, 4, 4, 8], scale=0.05, zero_point=-10)
+    real = next(index for index, tensor in enumerate(b.tensors) if tensor.name == b"clamped")
+    b.op("QUANTIZE", [real], [again], schema.QuantizeOptionsT())
+    graph = read(b.write(tmp_path / "model.tflite", [first, b.conv(again, "third", 4)]))
+    before = answers(graph, noise(graph))
+    assert module("passes").PASSES["integer-leaky-relu"].run(graph) == ["clamped"]
+    assert sorted(kinds(graph)) == ["CONV_2D"] * 3 + ["LEAKY_RELU"] * 2
+    names = [graph.name(operator) for operator in graph.operators]
+    assert len(set(names)) == len(names)
+    after = answers(graph, noise(graph))
+    # as above, with steps of 0.05
+    assert max(float(np.abs(x - y).max()) for x, y in zip(before, after, strict=True)) <= 0.6
+
+
 def test_a_mean_over_channels_stays(tmp_path: Path) -> None:
     other = channels_first_mean(axes=(1, 2))
     assert (

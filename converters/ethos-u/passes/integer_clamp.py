@@ -4,7 +4,7 @@ A quantizer that has no rule for RELU_0_TO_1 (the clamp of a hard sigmoid) leave
 three operators on the CPU, and TensorFlow Lite Micro has no kernel for this one at all. Where the integers after it
 reach no further than the clamp does, saturation is the clamp.
 
-1. RELU_0_TO_1, RELU, RELU6 and RELU_N1_TO_1 between a DEQUANTIZE and the QUANTIZE to int8 that alone reads them.
+1. RELU_0_TO_1, RELU, RELU6 and RELU_N1_TO_1 between a DEQUANTIZE and QUANTIZE to int8, one for each scale that is wanted.
 2. Kept as it is where the integers after it reach further than half a step beyond the clamp.
 """
 
@@ -34,9 +34,9 @@ def _replaced(graph: Graph, clamp: Operator) -> bool:
     around = island(graph, clamp)
     if around is None:
         return False
-    grid = around.made_grid
     low, high = BOUNDS[graph.op(clamp)]
-    if grid.low < low - grid.scale / 2 or grid.high > high + grid.scale / 2:
+    if any(grid.low < low - grid.scale / 2 or grid.high > high + grid.scale / 2 for grid in around.grids):
         return False
-    around.replace(graph, simple(graph, "QUANTIZE", [around.source], [around.made], like=around.after))
+    like = around.afters[0]
+    around.replace(graph, lambda source, made: simple(graph, "QUANTIZE", [source], [made], like=like))
     return True

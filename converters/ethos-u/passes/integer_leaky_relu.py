@@ -3,7 +3,7 @@
 A quantizer that has no rule for LEAKY_RELU leaves it in float between two conversions: three operators on the CPU for
 each layer of a network such as YOLO. The NPU computes it in integers, with an input and an output of other scales.
 
-1. A LEAKY_RELU between a DEQUANTIZE and the QUANTIZE to int8 that alone reads it.
+1. A LEAKY_RELU between a DEQUANTIZE and QUANTIZE to int8, one for each scale that is wanted.
 """
 
 from __future__ import annotations
@@ -23,5 +23,5 @@ def _replaced(graph: Graph, operator: Operator) -> bool:
     around = island(graph, operator)
     if around is None:
         return False
-    around.replace(graph, simple(graph, "LEAKY_RELU", [around.source], [around.made], like=operator))
+    around.replace(graph, lambda source, made: simple(graph, "LEAKY_RELU", [source], [made], like=operator))
     return True

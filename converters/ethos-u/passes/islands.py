@@ -1,7 +1,8 @@
-"""An operator in float between DEQUANTIZE and QUANTIZE: three operators that an NPU leaves to the CPU."""
+"""An operator in float between DEQUANTIZE and QUANTIZE: operators that an NPU leaves to the CPU."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tflite_graph import Graph, Grid, Operator
@@ -9,26 +10,25 @@ from tflite_graph import Graph, Grid, Operator
 
 @dataclass(frozen=True)
 class Island:
-    """The three, and the int8 tensors on both sides."""
+    """The operator, and the conversions on both sides of it."""
 
     before: Operator
     operator: Operator
-    after: Operator
-    made_grid: Grid
+    afters: tuple[Operator, ...]
+    """One for each scale that its readers want."""
+    grids: tuple[Grid, ...]
     """What the integers after it stand for."""
 
     @property
     def source(self) -> int:
+        """The int8 tensor before it."""
         return int(self.before.inputs[0])
 
-    @property
-    def made(self) -> int:
-        return int(self.after.outputs[0])
-
-    def replace(self, graph: Graph, new: Operator) -> None:
-        """Put ``new``, which reads ``source`` and makes ``made``, in their place."""
+    def replace(self, graph: Graph, make: Callable[[int, int], Operator]) -> None:
+        """Put ``make(source, made)``, from int8 to int8, in the place of each QUANTIZE; the others go."""
         graph.replace(self.operator)
-        graph.replace(self.after, new)
+        for after in self.afters:
+            graph.replace(after, make(self.source, int(after.outputs[0])))
         real = int(self.before.outputs[0])
         if not graph.users(real) and real not in graph.main.outputs:
             graph.replace(self.before)
@@ -39,10 +39,13 @@ def island(graph: Graph, operator: Operator) -> Island | None:
 
     Others may read the same DEQUANTIZE: each of them is an island of its own.
     """
-    before, after = graph.maker(int(operator.inputs[0])), graph.only_user(int(operator.outputs[0]))
-    if before is None or after is None or (graph.op(before), graph.op(after)) != ("DEQUANTIZE", "QUANTIZE"):
+    before, real = graph.maker(int(operator.inputs[0])), int(operator.outputs[0])
+    afters = tuple(graph.users(real))
+    if before is None or not afters or real in graph.main.outputs:
         return None
-    grid = graph.grid(int(after.outputs[0]))
-    if grid is None or graph.grid(int(before.inputs[0])) is None:
+    if graph.op(before) != "DEQUANTIZE" or any(graph.op(after) != "QUANTIZE" for after in afters):
         return None
-    return Island(before, operator, after, grid)
+    grids = tuple(grid for after in afters if (grid := graph.grid(int(after.outputs[0]))) is not None)
+    if len(grids) < len(afters) or graph.grid(int(before.inputs[0])) is None:
+        return None
+    return Island(before, operator, afters, grids)
