@@ -45,6 +45,10 @@ class TargetMemory(Strict):
     ram_bytes: PositiveInt
     usable_share: PositiveFloat = 0.75
     """Share of the RAM that one application may count on."""
+    sram_bytes: PositiveInt | None = None
+    """What an NPU works in, where that is no part of ``ram_bytes``."""
+    flash_bytes: PositiveInt | None = None
+    """Where weights are read from while the model runs; None where they are loaded into RAM."""
 
 
 class TargetRuntime(Strict):
@@ -64,6 +68,8 @@ class TargetRuntime(Strict):
     """Only where the instruction set does not tell (``catalog.integer_sums`` derives it from there): an NPU's."""
     arch: Arch | None = None
     """In a detected target: this entry holds only on machines of that architecture."""
+    build_options: dict[str, str] = Field(default_factory=dict)
+    """What the compiler for this runtime must be told of the hardware: it goes to the last converter of a chain."""
     note: str | None = None
 
     @model_validator(mode="after")
@@ -81,7 +87,7 @@ class Target(Strict):
     name: str
     summary: str
     arch: Arch
-    os: Literal["linux", "android", "harmonyos"]
+    os: Literal["linux", "android", "harmonyos", "bare-metal"]
     isa_features: tuple[IsaFeature, ...]
     profile: Id
     threads: PositiveInt
@@ -91,6 +97,11 @@ class Target(Strict):
     sources: tuple[Source, ...]
     detected: bool = False
     """True for ``host``: arch, ISA features, memory and threads are read off this machine on loading."""
+
+    @property
+    def foretold(self) -> bool:
+        """Whether a compiler that is told of the hardware foretells what artifacts take there."""
+        return any(runtime.build_options for runtime in self.runtimes)
 
 
 # --- profiles/<id>.toml ------------------------------------------------------------------------------
@@ -230,8 +241,9 @@ class Variant(Strict):
     """Distinguishes several variants of one precision; empty for the only one."""
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     tasks: Literal["any", "vision", "text"] = "any"
-    quantized_by: Literal["none", "edgekit", "tool"] = "none"
-    """edgekit: the worker gets edgekit's QDQ graph and keeps its scales; tool: it quantizes on its own."""
+    quantized_by: Literal["none", "edgekit", "tool", "source"] = "none"
+    """edgekit: the worker gets edgekit's QDQ graph and keeps its scales; tool: it quantizes on its own; source: it
+    takes quantized files only, of a converter before it or of the model's author."""
     takes: Literal["qdq", "grid"] = "qdq"
     """How edgekit's quantization reaches it: as a QDQ graph, or as a float model whose weights lie on the integers'
     grid, with the ranges of its activations beside it."""

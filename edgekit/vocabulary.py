@@ -12,20 +12,27 @@ FLOAT_PRECISIONS: frozenset[Precision] = frozenset({"fp32", "fp16"})
 INT8_ARITHMETIC: frozenset[Precision] = frozenset({"int8", "int8-dynamic"})
 """What a target's ``int8_activations`` and ``int8_weight_bits`` are about."""
 
-ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "om", "ms", "rknn"]
-RuntimeId = Literal["onnxruntime", "openvino", "litert", "tflite-runtime", "cann", "mindspore-lite", "rknn"]
+ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "tflite-ethos-u", "om", "ms", "rknn"]
+"""tflite-ethos-u: TFLite whose parts for the NPU are one custom operator, ``ethos-u``; only such a chip runs it."""
+RuntimeId = Literal[
+    "onnxruntime", "openvino", "litert", "tflite-runtime", "tflite-micro", "cann", "mindspore-lite", "rknn",
+]  # fmt: skip
 PredictedRuntime = Literal[RuntimeId, "tflite", "tflite-xnnpack", "armnn", "ncnn", "paddle-lite"]
 """Runtimes whose speed is known: what targets run, and what others published. ``tflite`` computes with ruy."""
 SAME_FILES: Mapping[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}
 """The older runtime of a board runs what is made for, and verified with, its successor."""
-Arch = Literal["x86_64", "aarch64", "armv7l"]
+Arch = Literal["x86_64", "aarch64", "armv7l", "armv8.1-m"]
+"""armv8.1-m: microcontrollers, Cortex-M55 and M85."""
 IsaFeature = Literal[
     "sse4.2", "avx", "avx2", "fma", "f16c", "avx-vnni", "avx512f", "avx512-vnni", "avx512-bf16", "amx-int8",
     "neon", "fp16", "dotprod", "i8mm", "bf16", "sve",
+    "mve",
 ]  # fmt: skip
 IntegerSums = Literal["exact", "saturating"]
 """How a runtime adds up u8 x s8 products: in 32 bits, or pairs of them in 16 bits, which saturate."""
 MeasurementKind = Literal["measured", "emulated", "predicted"]
+PREDICTED = "predicted:"
+"""Begins the name of a device that nothing runs on."""
 Task = Literal[
     "image-classification", "object-detection", "face-detection", "text-detection", "text-recognition",
     "text-classification", "sentence-embedding", "tensor",

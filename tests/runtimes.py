@@ -40,17 +40,38 @@ def run_tflite(path: Path, samples: Sequence[Arrays], io: IoMap) -> list[Arrays]
 
     model = Interpreter(str(path), num_threads=1)
     model.allocate_tensors()
-    inputs = {detail["name"]: detail["index"] for detail in model.get_input_details()}
-    outputs = {detail["name"]: detail["index"] for detail in model.get_output_details()}
+    inputs = {detail["name"]: detail for detail in model.get_input_details()}
+    outputs = {detail["name"]: detail for detail in model.get_output_details()}
     answers = []
     for sample in samples:
         for tensor in io["inputs"]:
-            model.set_tensor(inputs[tensor["name"]], to_artifact(sample[tensor["source"]], tensor))
+            detail = inputs[tensor["name"]]
+            value = on_grid(sample[tensor["source"]], detail["quantization"])
+            model.set_tensor(detail["index"], to_artifact(value, tensor))
         model.invoke()
         answers.append(
-            {t["source"]: to_source(model.get_tensor(outputs[t["name"]]), t) for t in io["outputs"]}
+            {
+                t["source"]: to_source(
+                    off_grid(
+                        model.get_tensor(outputs[t["name"]]["index"]), outputs[t["name"]]["quantization"]
+                    ),
+                    t,
+                )
+                for t in io["outputs"]
+            }
         )
     return answers
+
+
+def on_grid(value: np.ndarray[Any, Any], grid: tuple[float, int]) -> np.ndarray[Any, Any]:
+    """Real values as the integers of an input with a scale; others as they are."""
+    scale, zero_point = grid
+    return np.rint(value / scale + zero_point).clip(-128, 127) if scale else value
+
+
+def off_grid(value: np.ndarray[Any, Any], grid: tuple[float, int]) -> np.ndarray[Any, Any]:
+    scale, zero_point = grid
+    return (value.astype(np.float32) - zero_point) * np.float32(scale) if scale else value
 
 
 def to_artifact(value: np.ndarray[Any, Any], tensor: TensorMap) -> np.ndarray[Any, Any]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from edgekit.bundles.prediction import Prediction
 from edgekit.catalog_schema import Sha256
 from edgekit.strict import Strict
 from edgekit.vocabulary import ArtifactFormat, DType, Precision, RuntimeId, Task
@@ -156,6 +157,9 @@ class Manifest(Strict):
     variant: str = ""
     model: SourceModel
     artifact: Artifact
+    reference: Artifact | None = None
+    """The file that answers in the artifact's place where no machine but the target's own chip runs that: fidelity,
+    accuracy and the golden pair are this file's."""
     steps: tuple[Step, ...]
     files: tuple[FileEntry, ...]
     """Every file of the bundle but manifest.json itself and manifest.sha256, its digest."""
@@ -165,6 +169,8 @@ class Manifest(Strict):
     fidelity: Fidelity | None = None
     accuracy: Accuracy | None = None
     timing: Timing | None = None
+    prediction: Prediction | None = None
+    """What the compiler foretells, where it does."""
     dropped: tuple[Dropped, ...] = ()
     candidates: tuple[Dropped, ...] = ()
     """Verified candidates that lost to this one, with their figures, for the report."""
@@ -173,3 +179,8 @@ class Manifest(Strict):
     sensitivity: str | None = None
     """The file with what each layer loses alone in int8 (``edgekit why``), where that was found out."""
     sbom: str = "sbom.cdx.json"
+
+    @property
+    def answering(self) -> Artifact:
+        """The file that a runner opens."""
+        return self.reference or self.artifact

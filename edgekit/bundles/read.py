@@ -80,6 +80,7 @@ def _path_problems(manifest: Manifest, folder: Path) -> list[str]:
     """A manifest may name files of its own bundle only: others' paths would be opened by the runner."""
     golden = (manifest.golden.sample, manifest.golden.tensors) if manifest.golden else ()
     named = {manifest.artifact.path, manifest.contract, manifest.sbom, *golden}
+    named |= {manifest.answering.path}
     named |= {manifest.sensitivity} if manifest.sensitivity else set()
     named |= {entry.path for entry in manifest.files}
     inside = folder.resolve()

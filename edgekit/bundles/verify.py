@@ -22,6 +22,7 @@ from edgekit.contracts import LoadedContract, agreement
 from edgekit.errors import ContractError, DataError, DeviceError
 
 if TYPE_CHECKING:
+    from edgekit.bundles.manifest import Manifest
     from edgekit.devices import Device
 
 
@@ -85,14 +86,24 @@ def _check_artifact(
     except DeviceError as error:
         return [Check("artifact", False, str(error))]
     found, limit = largest_error(outputs, golden.outputs), bundle.manifest.golden.max_relative_error
-    runtime = bundle.manifest.artifact.runtime
+    manifest = bundle.manifest
+    runtime = manifest.answering.runtime
     words = f"relative error {found:.2g}, at most {limit:g}"
     if found > limit:
         return [Check("artifact", False, f"{runtime} does not answer the golden input as it did: {words}")]
     return [
-        Check("artifact", True, f"{runtime} answers the golden input as it did: {words}"),
+        Check(
+            "artifact", True, f"{runtime} answers the golden input as it did: {words}{_stand_in(manifest)}"
+        ),
         *_check_answer(bundle, contract, golden, GoldenTensors(inputs=golden.inputs, outputs=outputs)),
     ]
+
+
+def _stand_in(manifest: Manifest) -> str:
+    if manifest.reference is None:
+        return ""
+    artifact = manifest.artifact.path
+    return f" ({manifest.reference.path}, what {artifact} was compiled from; that runs on {manifest.target} alone)"
 
 
 def _check_answer(

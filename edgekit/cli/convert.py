@@ -26,6 +26,7 @@ from edgekit.cli.options import (
     read_share,
 )
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.prediction import print_prediction
 from edgekit.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -147,6 +148,9 @@ def _print(conversion: Conversion) -> None:
         note("time / source: timed in turn with the source model; agree: samples answered as the source does")
         for bundle in conversion.bundles:
             typer.echo(f"{bundle.path}\n  {bundle.reason}")
+        for bundle in conversion.bundles:
+            if bundle.manifest.prediction:
+                print_prediction(bundle.manifest.prediction, bundle.target)
     targets = [bundle.target for bundle in conversion.bundles] + [name for name, _ in conversion.without]
     lost = sorted([*conversion.dropped, *conversion.beaten], key=lambda entry: targets.index(entry.target))
     if lost:

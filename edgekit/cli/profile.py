@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgekit.cli.facts import usable_catalog
 from edgekit.cli.options import ShapeOption, ThreadsOption, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.prediction import print_prediction
 
 if TYPE_CHECKING:
-    from edgekit.profiling.record import Measurement
+    from edgekit.profiling.record import Measurement, MemoryRecord
 
 _OPERATORS = 10
 
@@ -36,21 +38,31 @@ def profile(
 
     The bundle runs in processes of its own, which load nothing but the runtime. Its golden pair must reproduce.
 
+    On predicted:TARGET, what the compiler of a bundle for an NPU foretells; nothing is run.
+
     Example: edgekit profile out/net-host.edgekit --threads 2 -o net.json
     """
     from edgekit.devices import open_device
     from edgekit.profiling import Extent, runnable
     from edgekit.profiling import profile as run
+    from edgekit.profiling.predicted import predicted
+    from edgekit.vocabulary import PREDICTED
 
-    devices, shapes = [open_device(spec) for spec in on or ["local"]], read_shapes(shape)
+    specs, shapes = on or ["local"], read_shapes(shape)
+    devices = {spec: None if spec.startswith(PREDICTED) else open_device(spec) for spec in specs}
+    catalog = usable_catalog() if None in devices.values() else None
     extent = Extent(duration_s=duration, runs=runs)
     measurements: list[Measurement] = []
     with progress("edgekit profile") as advance:
         for name in bundle:
             with runnable(name, shapes) as ready:
-                measurements += [
-                    run(ready, device, threads=threads, extent=extent, advance=advance) for device in devices
-                ]
+                for spec, device in devices.items():
+                    if device is not None:
+                        found = run(ready, device, threads=threads, extent=extent, advance=advance)
+                    else:
+                        assert catalog is not None
+                        found = predicted(ready, spec, catalog)
+                    measurements.append(found)
     facts = {"measurements": [item.model_dump(mode="json", by_alias=True) for item in measurements]}
     if out:
         _write(facts, out)
@@ -76,9 +88,12 @@ def _write(facts: dict[str, Any], out: Path) -> None:
 def _print(measurements: list[Measurement]) -> None:
     columns = ["bundle~", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
     print_table(columns, [_row(item) for item in measurements])
-    columns = ["memory, MB~", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
-    print_table(columns, [_memory_row(item) for item in measurements])
+    rows = [_memory_row(item, item.memory_bytes) for item in measurements if item.memory_bytes]
+    if rows:
+        print_table(["memory, MB~", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"], rows)
     for item in measurements:
+        if item.prediction:
+            print_prediction(item.prediction, item.bundle)
         _print_operators(item)
         _print_conditions(item)
 
@@ -93,14 +108,13 @@ def _row(item: Measurement) -> list[str]:
             f"{latency.p99:.2f}",
         ]
         if latency
-        else ["", "", "", ""]
+        else [f"{item.prediction.latency_ms:.2f}" if item.prediction else "", "", "", ""]
     )
-    starts = [f"{item.cold_start_ms:.0f}", f"{item.warm_start_ms:.0f}"]
+    starts = ["" if start is None else f"{start:.0f}" for start in (item.cold_start_ms, item.warm_start_ms)]
     return [item.bundle.removesuffix(".edgekit"), item.kind, *times, *starts]
 
 
-def _memory_row(item: Measurement) -> list[str]:
-    memory = item.memory_bytes
+def _memory_row(item: Measurement, memory: MemoryRecord) -> list[str]:
     return [
         item.bundle.removesuffix(".edgekit"),
         *(_mb(size) for size in (memory.base, memory.load, memory.first, memory.steady, memory.peak)),

@@ -19,7 +19,7 @@ from edgekit.cli.facts import (
 from edgekit.cli.output import JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
-    from edgekit.catalog_schema import Target, TargetRuntime
+    from edgekit.catalog_schema import Target, TargetMemory, TargetRuntime
 
 app = typer.Typer(
     help="Devices to build for: files in targets/, yours before ours.",
@@ -57,7 +57,7 @@ def show(target_id: Annotated[str, typer.Argument(metavar="TARGET")], json: Json
             ("features", ", ".join(target.isa_features)),
             (
                 "memory",
-                f"{binary(target.memory.ram_bytes)}, {target.memory.usable_share:.0%} for the application",
+                _memory(target.memory),
             ),
             ("threads", target.threads),
             ("profile", target.profile),
@@ -83,6 +83,12 @@ def check(
     check_files("targets", files or [], json=json)
 
 
+def _memory(memory: TargetMemory) -> str:
+    others = [("of the NPU's own SRAM", memory.sram_bytes), ("of flash for weights", memory.flash_bytes)]
+    beside = "".join(f"; {binary(size)} {what}" for what, size in others if size)
+    return f"{binary(memory.ram_bytes)}, {memory.usable_share:.0%} for the application{beside}"
+
+
 def _listed(target: Target) -> tuple[str, ...]:
     return target.name, _ids(target, "available"), _ids(target, "waiting") or "-"
 
@@ -106,5 +112,6 @@ def _row(target: Target, runtime: TargetRuntime) -> tuple[str, str, str, str]:
     from edgekit.catalog.integers import meaning
 
     waits = f"waits for {runtime.waits_for}" if runtime.waits_for else None
-    remarks = "; ".join(remark for remark in (waits, meaning(target, runtime), runtime.note) if remark)
+    built = " ".join(f"{key}={value}" for key, value in runtime.build_options.items())
+    remarks = "; ".join(remark for remark in (waits, meaning(target, runtime), built, runtime.note) if remark)
     return runtime.id, ", ".join(runtime.formats), ", ".join(runtime.precisions), remarks

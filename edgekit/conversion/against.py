@@ -12,7 +12,7 @@ from edgekit.bundles.checks import Check
 from edgekit.conversion.answers import ask, compare
 from edgekit.conversion.order import Intake, Order, take_in
 from edgekit.conversion.samples import Evaluation
-from edgekit.conversion.trial import make_yardstick
+from edgekit.conversion.trial import make_yardstick, source_answers
 from edgekit.data import Sample, Samples, read_raw
 from edgekit.errors import BundleError, ContractError, DeviceError
 from edgekit.staging import Scratch
@@ -56,7 +56,8 @@ def _compared(bundle: Bundle, intake: Intake, device: Device, threads: int) -> C
         yardstick = make_yardstick(intake, device, work, threads=threads)
         answers = ask(bundle.folder, yardstick.inputs, intake.contract, device, threads=threads)
         precision = "fp32" if intake.model.quantized else artifact.precision
-        verdict = compare(yardstick.answers, answers, intake.contract, intake.evaluation, precision)
+        source = source_answers(yardstick, bundle.manifest)
+        verdict = compare(source, answers, intake.contract, intake.evaluation, precision)
     if verdict.reason:
         return Check(NAME, False, f"on {intake.evaluation.data}: {verdict.reason}")
     figures = verdict.fidelity

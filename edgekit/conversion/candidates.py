@@ -45,8 +45,15 @@ class Candidate:
 
     @property
     def variant(self) -> str:
-        name = self.chain[-1].variant.name if self.chain else ""
-        return f"{name} {MIXED}".strip() if self.kept_float else name
+        """The names of the chain's variants that have one, and whether layers stay in float."""
+        names = [link.variant.name for link in self.chain if link.variant.name]
+        return " ".join([*names, MIXED] if self.kept_float else names)
+
+    @property
+    def quantizer(self) -> Link:
+        """The converter that quantizes; the last one where none of the chain does."""
+        quantizing = (link for link in self.chain if link.variant.quantized_by in ("edgekit", "tool"))
+        return next(quantizing, self.chain[-1])
 
     @property
     def precision(self) -> Precision | None:

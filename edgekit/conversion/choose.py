@@ -5,11 +5,13 @@ The rules, and what they stand on, are in docs/decisions/0006-choice-of-the-cand
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.bundles.manifest import Accuracy, Fidelity, Timing
+from edgekit.bundles.prediction import Prediction
 from edgekit.conversion.candidates import Candidate
 from edgekit.conversion.plan import PRECISIONS
 from edgekit.profiling.statistics import ratio_ci
@@ -38,8 +40,17 @@ class Entrant:
     times_ms: tuple[float, ...] = ()
     """Taken in turn with the source's and the other entrants'; empty where nothing was timed."""
     timing: Timing | None = None
+    prediction: Prediction | None = None
+    """The compiler's, where it makes one."""
     out_of_final: str = ""
     """Why it was timed no further: another entrant, good enough as well, was that much faster."""
+
+    @property
+    def latency_ms(self) -> float | None:
+        """The p50 that was taken, else what is foretold; None where neither is known."""
+        if self.timing is not None:
+            return self.timing.p50_ms
+        return self.prediction.latency_ms if self.prediction else None
 
     @property
     def precision(self) -> Precision:
@@ -112,7 +123,7 @@ def choose(
 def _choose(ordered: Sequence[Entrant], asked: Sequence[Precision], latency_ms: float | None) -> Choice:
     """``ordered``: the most exact first."""
     if any(entrant.timing is None for entrant in ordered):
-        return _choose_untimed(ordered, asked)
+        return _choose_untimed(ordered, asked, latency_ms)
     out = [(entrant, entrant.out_of_final) for entrant in ordered if entrant.out_of_final]
     ordered = [entrant for entrant in ordered if not entrant.out_of_final]
     dropped = [(entrant, problem) for entrant in ordered if (problem := _time_problem(entrant, latency_ms))]
@@ -156,8 +167,12 @@ def _nothing_gained(ordered: Sequence[Entrant], dropped: Sequence[Lost], out: Se
     )
 
 
-def _choose_untimed(ordered: Sequence[Entrant], asked: Sequence[Precision]) -> Choice:
+def _choose_untimed(
+    ordered: Sequence[Entrant], asked: Sequence[Precision], latency_ms: float | None
+) -> Choice:
     wanted = [entrant for entrant in ordered if entrant.precision in asked] or list(ordered)
+    if all(entrant.prediction for entrant in wanted):
+        return _choose_predicted(ordered, wanted, asked, latency_ms)
     kept = min(wanted, key=_untimed_rank)
     beaten = []
     for entrant in ordered:
@@ -171,6 +186,41 @@ def _choose_untimed(ordered: Sequence[Entrant], asked: Sequence[Precision]) -> C
             "by rule, not timed: native int8 first, then the target's order of runtimes, then the more exact"
         )
     return Choice(kept=kept, reason=reason, beaten=tuple(beaten), dropped=())
+
+
+def _choose_predicted(
+    ordered: Sequence[Entrant],
+    wanted: Sequence[Entrant],
+    asked: Sequence[Precision],
+    latency_ms: float | None,
+) -> Choice:
+    """The rule of timed ones, with what the compiler foretells: its model has no noise, but it is a model."""
+    limit = math.inf if latency_ms is None else latency_ms
+    good = [entrant for entrant in wanted if _predicted_ms(entrant) <= limit]
+    good = good or [min(wanted, key=_predicted_ms)]
+    dropped = tuple(
+        (entrant, f"predicted to take {_predicted_ms(entrant):.2f} ms, more than the {limit:g} ms asked for")
+        for entrant in wanted
+        if entrant not in good
+    )
+    kept, beaten = good[0], list[Lost]()
+    for entrant in good[1:]:
+        ratio = _predicted_ms(entrant) / _predicted_ms(kept)
+        if ratio < WORTHWHILE:
+            beaten.append((kept, f"{_name(entrant)} is predicted to take {ratio:.2f} of its time"))
+            kept = entrant
+        else:
+            reason = f"not predicted to be faster than the more exact {_name(kept)}: {ratio:.2f} of its time"
+            beaten.append((entrant, reason))
+    beaten += [(entrant, _not_asked(asked)) for entrant in ordered if entrant not in wanted]
+    assert kept.prediction is not None
+    reason = f"not timed: {kept.prediction.latency_ms:.2f} ms predicted by {kept.prediction.maker}"
+    return Choice(kept=kept, reason=reason, beaten=tuple(beaten), dropped=dropped)
+
+
+def _predicted_ms(entrant: Entrant) -> float:
+    assert entrant.prediction is not None
+    return entrant.prediction.latency_ms
 
 
 def _untimed_rank(entrant: Entrant) -> tuple[int, int, float]:

@@ -60,7 +60,7 @@ def convert(order: Order, *, catalog: Catalog | None = None, advance: Advance | 
 def _plans(order: Order, catalog: Catalog, intake: Intake) -> Plans:
     host = catalog.target("host")
     targets = [catalog.target(target) for target in dict.fromkeys(order.targets)]
-    elsewhere = [target.id for target in targets if not runs_here(target, host)]
+    elsewhere = [target.id for target in targets if not runs_here(target, host) and not target.foretold]
     if order.latency_ms is not None and elsewhere:
         raise ConversionError(
             f"--latency cannot be checked for {', '.join(elsewhere)}: this machine is none. "

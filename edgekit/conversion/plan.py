@@ -59,7 +59,7 @@ def plan(catalog: Catalog, target: Target, wish: Wish) -> tuple[Candidate, ...]:
             reason = f"nothing can be built for {runtime.id} yet: {runtime.waits_for}"
             found.append(Candidate(target=target, runtime=runtime, chain=(), reason=reason))
             continue
-        chains = list(_chains(catalog, wish.model.format, runtime))
+        chains = list(_chains(catalog, wish.model, runtime))
         if not chains:
             reason = f"no converter leads from {wish.model.format} to {' or '.join(runtime.formats)}"
             found.append(Candidate(target=target, runtime=runtime, chain=(), reason=reason))
@@ -74,21 +74,39 @@ def _key(candidate: Candidate) -> tuple[str, str]:
     return candidate.way, candidate.runtime.id
 
 
-def _chains(catalog: Catalog, start: ArtifactFormat, runtime: TargetRuntime) -> Iterator[tuple[Link, ...]]:
-    """Every chain of different converters from ``start`` to what ``runtime`` runs; steps before the last are fp32."""
-    open_ends: list[tuple[ArtifactFormat, tuple[Link, ...]]] = [(start, ())]
+def _chains(catalog: Catalog, model: Model, runtime: TargetRuntime) -> Iterator[tuple[Link, ...]]:
+    """Every chain of different converters from ``model`` to what ``runtime`` runs.
+
+    Steps before the last are fp32, or quantize for a converter that takes quantized files only.
+    """
+    open_ends: list[tuple[ArtifactFormat, tuple[Link, ...]]] = [(model.format, ())]
     while open_ends:
         current, links = open_ends.pop(0)
         used = {link.converter.id for link in links}
+        quantized = links[-1].variant.quantized_by != "none" if links else bool(model.quantized)
         for converter in (item for item in catalog.converters.values() if item.accepts == current):
             if converter.id in used:
                 continue
             for variant in converter.variants:
                 link = Link(converter=converter, variant=variant)
+                takes_quantized = variant.quantized_by == "source"
+                if takes_quantized != quantized and (takes_quantized or links):
+                    continue
                 if _ends_in(link, runtime):
                     yield (*links, link)
-                elif converter.runtime is None and variant.precision == "fp32":
+                elif _leads_on(link, quantized=quantized):
                     open_ends.append((link.emits, (*links, link)))
+
+
+def _leads_on(link: Link, *, quantized: bool) -> bool:
+    """Whether other converters may take what ``link`` makes."""
+    if link.variant.precision == "fp32":
+        return link.converter.runtime is None
+    return (
+        link.variant.precision == "int8"
+        and not quantized
+        and link.variant.quantized_by in ("edgekit", "tool")
+    )
 
 
 def _ends_in(link: Link, runtime: TargetRuntime) -> bool:
@@ -104,11 +122,11 @@ def _ordered(chains: Sequence[tuple[Link, ...]], wish: Wish) -> list[tuple[Link,
 def _judged(candidate: Candidate, wish: Wish, catalog: Catalog, refused: str | None) -> Candidate:
     if candidate.reason:
         return candidate
-    variant = candidate.chain[-1].variant
+    quantizer, variant = candidate.quantizer, candidate.quantizer.variant
     converters = [link.converter for link in candidate.chain]
     reason = (
         _precision_problem(variant, candidate.runtime, wish)
-        or _source_problem(candidate.chain[-1], wish)
+        or _source_problem(quantizer, wish)
         or _task_problem(variant, wish)
         or _calibration_problem(variant, wish)
         or next(filter(None, (_converter_problem(catalog, converter) for converter in converters)), None)
@@ -122,7 +140,7 @@ def _judged(candidate: Candidate, wish: Wish, catalog: Catalog, refused: str | N
 
 
 def _precision_problem(variant: Variant, runtime: TargetRuntime, wish: Wish) -> str | None:
-    if wish.model.quantized and variant.precision != "fp32":
+    if wish.model.quantized and variant.precision != "fp32" and variant.quantized_by != "source":
         return "the source model is already quantized; it is kept as it is"
     if variant.precision not in runtime.precisions:
         return f"{variant.precision} is not native to {runtime.id} there ({', '.join(runtime.precisions)})"

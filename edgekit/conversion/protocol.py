@@ -43,7 +43,8 @@ class ConversionRequest(TypedDict):
     out_dir: str
     precision: str
     options: dict[str, str | int | float | bool]
-    """The chosen variant's options; for int8 also ``int8_activations`` (uint8, int8, symmetric) and
+    """The chosen variant's options; for the last converter the ``build_options`` of the target's runtime, too; for
+    int8 also ``int8_activations`` (uint8, int8, symmetric) and
     ``int8_weight_bits`` (7, 8) of the target's runtime."""
     calibration: str | None
     """Folder of ``00000.npz``… one sample each: *source model's* input name -> array with batch 1."""
@@ -64,6 +65,54 @@ class ToolRun(TypedDict):
     arguments: dict[str, str | int | float | bool | None]
 
 
+class ReferenceReply(TypedDict):
+    """A file beside the artifact that answers as it does, on any machine: what the artifact is verified by."""
+
+    artifact: str
+    format: str
+    runtime: str
+    runtime_options: dict[str, str]
+    io: IoMap
+
+
+class CpuOperatorReply(TypedDict):
+    """See ``bundles.prediction.CpuOperator``."""
+
+    name: str
+    op: str
+    reason: str
+    macs: int
+    bytes_moved: int
+
+
+class OperatorCyclesReply(TypedDict):
+    name: str
+    op: str
+    cycles: int
+
+
+class PredictionReply(TypedDict):
+    """What the compiler foretells of one inference; see ``bundles.prediction.Prediction``."""
+
+    tool: str
+    version: str
+    accelerator: str
+    system_config: str
+    memory_mode: str
+    clock_hz: int
+    cycles: int
+    latency_ms: float
+    sram_bytes: int
+    flash_bytes: int
+    dram_bytes: int
+    cpu_arena_bytes: int | None
+    macs: int
+    npu_macs: int
+    npu_operators: int
+    cpu_operators: list[CpuOperatorReply]
+    operators: list[OperatorCyclesReply]
+
+
 class ConversionReply(TypedDict):
     """What a worker answers. Names are relative to ``out_dir``."""
 
@@ -79,3 +128,6 @@ class ConversionReply(TypedDict):
     """Artifact operator name -> source node name, where the tool renames."""
     source_tensors: NotRequired[dict[str, str]]
     """Artifact tensor -> source tensor that holds the same values, where the tool renames."""
+    reference: NotRequired[ReferenceReply]
+    """Only where no machine but the target's own chip can run the artifact."""
+    prediction: NotRequired[PredictionReply]

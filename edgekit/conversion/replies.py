@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import Field
 
+from edgekit.bundles.prediction import Prediction
 from edgekit.strict import Strict, check_record
+from edgekit.vocabulary import ArtifactFormat, RuntimeId
 
 if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply
@@ -31,6 +33,14 @@ class _ToolRun(Strict):
     arguments: dict[str, str | int | float | bool | None]
 
 
+class _Reference(Strict):
+    artifact: str
+    format: ArtifactFormat
+    runtime: RuntimeId
+    runtime_options: dict[str, str]
+    io: _IoMap
+
+
 class _Reply(Strict):
     artifact: str
     files: tuple[str, ...]
@@ -39,6 +49,8 @@ class _Reply(Strict):
     notes: tuple[str, ...]
     source_nodes: dict[str, str] = Field(default_factory=dict)
     source_tensors: dict[str, str] = Field(default_factory=dict)
+    reference: _Reference | None = None
+    prediction: Prediction | None = None
 
 
 def check_reply(answer: object, out_dir: Path) -> tuple[ConversionReply | None, list[str]]:
@@ -48,6 +60,8 @@ def check_reply(answer: object, out_dir: Path) -> tuple[ConversionReply | None, 
         problems = [problem for name in record.files for problem in _file_problems(name, out_dir)]
         if record.artifact not in record.files:
             problems.append(f"'{record.artifact}' is the artifact, but not among the files")
+        if record.reference and record.reference.artifact not in record.files:
+            problems.append(f"'{record.reference.artifact}' is the reference, but not among the files")
     return (None, problems) if problems else (cast("ConversionReply", answer), [])
 
 

@@ -53,13 +53,13 @@ class Rescue:
 
 def is_own_int8(candidate: Candidate) -> bool:
     """Whether edgekit's quantization made it, whose ranges are known."""
-    variant = candidate.chain[-1].variant
+    variant = candidate.quantizer.variant
     return variant.quantized_by == "edgekit" and variant.precision == "int8"
 
 
 def can_be_rescued(candidate: Candidate) -> bool:
     """Whether layers can be left in float: in a QDQ graph. LiteRT's quantizer takes all that its recipe names."""
-    by_graph = candidate.chain[-1].variant.takes == "qdq"
+    by_graph = candidate.quantizer.variant.takes == "qdq"
     return is_own_int8(candidate) and by_graph and not candidate.kept_float
 
 

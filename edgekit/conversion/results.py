@@ -32,6 +32,9 @@ class KeptBundle:
             "latency_ms": {"p50": timing.p50_ms} if timing else None,
             "source_latency_ms": {"p50": timing.source_p50_ms} if timing else None,
             "timing": timing.model_dump(mode="json") if timing else None,
+            "prediction": self.manifest.prediction.model_dump(mode="json")
+            if self.manifest.prediction
+            else None,
             "fidelity": fidelity.model_dump(mode="json") if fidelity else None,
             "accuracy": accuracy.model_dump(mode="json") if accuracy else None,
             "size_bytes": self.size_bytes,

@@ -19,7 +19,7 @@ from edgekit.conversion.parity import CAP_DB, NOTHING_QUANTIZED
 from edgekit.conversion.places import write_bundle
 from edgekit.conversion.rescue import Rescue, can_be_rescued, evaluations, fewest, in_order, is_own_int8
 from edgekit.conversion.results import Conversion, KeptBundle
-from edgekit.conversion.targets import runs_here, target_notes
+from edgekit.conversion.targets import memory_problem, runs_here, target_notes
 from edgekit.conversion.trial import (
     Tried,
     Yardstick,
@@ -34,6 +34,7 @@ from edgekit.digest import digests
 from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError, WorkerError
 
 if TYPE_CHECKING:
+    from edgekit.bundles.manifest import Manifest
     from edgekit.catalog import Catalog
     from edgekit.catalog_schema import Target
     from edgekit.conversion.candidates import Candidate
@@ -182,7 +183,11 @@ class Server:
         except (DeviceError, ContractError) as error:
             return _dropped(candidate, f"its artifact does not run as it should: {error}")
         verdict = tried.verdict
-        problem = verdict.reason or drop_problem(verdict.fidelity, verdict.accuracy, self.order.max_drop)
+        problem = (
+            verdict.reason
+            or drop_problem(verdict.fidelity, verdict.accuracy, self.order.max_drop)
+            or memory_problem(tried.manifest.prediction, candidate.target)
+        )
         if problem:
             shutil.rmtree(folder)
             return _dropped(candidate, problem, tried)
@@ -192,7 +197,8 @@ class Server:
             folder=folder,
             fidelity=verdict.fidelity,
             accuracy=verdict.accuracy,
-            size_bytes=sum(file.size_bytes for file in digests(folder / ARTIFACT)),
+            size_bytes=_artifact_bytes(folder, tried.manifest),
+            prediction=tried.manifest.prediction,
         )
 
     def _rescue(self, candidate: Candidate, lost: Dropped) -> tuple[Dropped, list[Entrant]]:
@@ -237,7 +243,7 @@ class Server:
         lost = [*dropped, *(_lost(entrant, reason) for entrant, reason in choice.dropped)]
         beaten = tuple(_lost(entrant, reason) for entrant, reason in choice.beaten)
         kept, limit = choice.kept, self.order.latency_ms
-        if limit is not None and kept.timing and kept.timing.p50_ms > limit:
+        if limit is not None and kept.latency_ms is not None and kept.latency_ms > limit:
             lost.append(_lost(kept, choice.reason))
             reason = f"nothing keeps to {limit:g} ms; the nearest, {kept.candidate.label}, {choice.reason}"
             return Outcome(target=target.id, kept=None, dropped=tuple(lost), beaten=beaten, why_none=reason)
@@ -307,6 +313,13 @@ def why_none(dropped: Sequence[Dropped]) -> str:
     return "; ".join(
         dict.fromkeys(f"{entry.converter} {entry.precision}: {entry.reason}" for entry in dropped)
     )
+
+
+def _artifact_bytes(folder: Path, manifest: Manifest) -> int:
+    """What goes onto the device: a reference beside the artifact does not."""
+    reference = manifest.reference.path if manifest.reference else None
+    files = digests(folder / ARTIFACT)
+    return sum(file.size_bytes for file in files if f"{ARTIFACT}/{file.path}" != reference)
 
 
 def _is_too_far(lost: Dropped) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.bundles.prediction import Prediction
 from edgekit.catalog_schema import Target
 
 _IMPLIED = {"avx512-vnni": "avx-vnni"}
@@ -12,6 +13,33 @@ def runs_here(target: Target, host: Target) -> bool:
     """Whether a time taken on ``host`` says something about ``target``: it has all of its instructions."""
     features = {*host.isa_features, *(_IMPLIED.get(feature, feature) for feature in host.isa_features)}
     return target.arch == host.arch and set(target.isa_features) <= features
+
+
+def memory_problem(prediction: Prediction | None, target: Target) -> str | None:
+    """Why the artifact does not fit into the target's memories, by its compiler's figures; None where it does."""
+    if prediction is None:
+        return None
+    memory = target.memory
+    usable_ram = int(memory.ram_bytes * memory.usable_share)
+    areas = [
+        ("SRAM", prediction.sram_bytes, usable_ram if memory.sram_bytes is None else memory.sram_bytes),
+        ("DRAM", prediction.dram_bytes, usable_ram),
+        ("flash", prediction.flash_bytes, memory.flash_bytes),
+    ]
+    short = [
+        f"{_kib(needed)} of {name}, and an application on {target.id} has {_kib(has)}"
+        for name, needed, has in areas
+        if has is not None and needed > has
+    ]
+    return f"needs {'; and '.join(short)} ({prediction.maker})" if short else None
+
+
+def _kib(size: int) -> str:
+    return f"{size / 1024:,.0f} KiB"
+
+
+def _rule(target: Target) -> str:
+    return "what the compiler foretells" if target.foretold else "rule (native int8 first)"
 
 
 def target_notes(target: Target, host: Target) -> tuple[str, ...]:
@@ -26,6 +54,6 @@ def target_notes(target: Target, host: Target) -> tuple[str, ...]:
     missing = sorted(set(target.isa_features) - set(host.isa_features))
     other = target.arch if target.arch != host.arch else f"{target.arch} with {', '.join(missing)}"
     return (
-        f"not timed: this machine is no {target.id}; chosen by rule (native int8 first)",
+        f"not timed: this machine is no {target.id}; chosen by {_rule(target)}",
         f"answers compared on the build host ({host.arch}); not verified on {other}",
     )

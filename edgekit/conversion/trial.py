@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edgekit import __version__
 from edgekit.bundles.golden import GoldenTensors
 from edgekit.bundles.manifest import Artifact, Io, Manifest, SourceModel, Timing
+from edgekit.bundles.prediction import Prediction
 from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out, runtime_version
 from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
 from edgekit.conversion.integers import (
@@ -66,6 +67,8 @@ class Yardstick:
     answers: Answers
     known: dict[tuple[str, str, str], tuple[Verdict, GoldenTensors, str]] = field(default_factory=dict)
     """Artifact and runtime -> what came out; targets share artifacts."""
+    by_kernels: dict[Path, Answers] = field(default_factory=dict)
+    """The source model's answers by other kernels than its runtime takes by itself."""
 
 
 def make_yardstick(intake: Intake, device: Device, work: Path, *, threads: int) -> Yardstick:
@@ -112,6 +115,12 @@ def try_candidate(yardstick: Yardstick, candidate: Candidate, built: Built, fold
 
 def integers_note(candidate: Candidate, tried: Tried, model: Model) -> str | None:
     """What is known on this machine of the int8 answers on the target; None where there is nothing to say."""
+    if tried.manifest.reference is not None:
+        return (
+            f"int8 on {candidate.target.id}: verified here is {tried.manifest.reference.path}, the integers that the "
+            "artifact was compiled from, by the reference kernels that the chip is made to match; not verified is "
+            f"what the compiler made of it, which {candidate.target.id} alone can run"
+        )
     artifact, runtime, target = tried.manifest.artifact, candidate.runtime, candidate.target
     found = Int8Artifact(
         path=tried.folder / artifact.path,
@@ -162,6 +171,8 @@ def started(stack: ExitStack, device: Device, bundle: Path, *, threads: int) -> 
 def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Manifest:
     """The manifest of a candidate before it was tried."""
     link = candidate.chain[-1]
+    # an already quantized model stays what it is
+    precision = "int8" if intake.model.quantized else link.variant.precision
     return Manifest(
         edgekit=__version__,
         name=f"{intake.model.name}-{candidate.target.id}",
@@ -180,16 +191,32 @@ def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Ma
                     candidate.target, candidate.runtime, quantized_source=bool(intake.model.quantized)
                 ),
             },
-            # an already quantized model stays what it is
-            precision="int8" if intake.model.quantized else link.variant.precision,
+            precision=precision,
             io=Io.model_validate(built.reply["io"]),
             source_nodes=dict(built.source_nodes),
         ),
+        reference=_reference(built, precision),
+        prediction=_prediction(built),
         steps=built.steps,
         files=(),
         notes=built.notes,
         licence=intake.model.licence,
     )
+
+
+def _reference(built: Built, precision: Precision) -> Artifact | None:
+    reply = built.reply.get("reference")
+    if reply is None:
+        return None
+    facts = {**reply, "path": f"{ARTIFACT}/{reply['artifact']}", "precision": precision}
+    del facts["artifact"]
+    return Artifact.model_validate(facts)
+
+
+def _prediction(built: Built) -> Prediction | None:
+    """In the source model's names where they are known."""
+    reply = built.reply.get("prediction")
+    return None if reply is None else Prediction.model_validate(reply).named(built.source_nodes)
 
 
 def _compared_as(manifest: Manifest, candidate: Candidate) -> Manifest:
@@ -203,12 +230,12 @@ def _compared_as(manifest: Manifest, candidate: Candidate) -> Manifest:
 def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Verdict, GoldenTensors, str]:
     intake = yardstick.intake
     answers = ask(folder, yardstick.inputs, intake.contract, yardstick.device, threads=yardstick.threads)
-    source = yardstick.answers
+    source = source_answers(yardstick, manifest)
     # an already quantized model is held to what a mere repacking must keep
     precision: Precision = "fp32" if intake.model.quantized else manifest.artifact.precision
-    stored = None if intake.model.quantized else (folder, manifest.artifact)
+    stored = None if intake.model.quantized else (folder, manifest.answering)
     verdict = compare(source, answers, intake.contract, intake.evaluation, precision, stored)
-    if reason := _unfolded(intake.model, folder, manifest.artifact):
+    if reason := _unfolded(intake.model, folder, manifest.answering):
         verdict = replace(verdict, reason=reason)
     outputs = {
         name: answers.outputs[0][name].astype(array.dtype)
@@ -217,6 +244,33 @@ def _examine(yardstick: Yardstick, folder: Path, manifest: Manifest) -> tuple[Ve
     }
     golden = GoldenTensors(inputs=yardstick.inputs.first, outputs=outputs)
     return verdict, golden, answers.predictions[0].to_json()
+
+
+def source_answers(yardstick: Yardstick, manifest: Manifest) -> Answers:
+    """The source's; where it is quantized and the artifact brings a reference, by the kernels of that.
+
+    Other kernels round other values: what a mere repacking must keep, no pair of them does.
+    """
+    if not yardstick.intake.model.quantized or manifest.reference is None:
+        return yardstick.answers
+    options = manifest.reference.runtime_options
+    folder = yardstick.bundle.with_name(
+        "source-" + "-".join(f"{key}-{value}" for key, value in options.items())
+    )
+    if folder not in yardstick.by_kernels:
+        source = _source_manifest(yardstick.intake)
+        artifact = source.artifact.model_copy(update={"runtime_options": options})
+        parts = Parts(
+            manifest=source.model_copy(update={"artifact": artifact}),
+            artifact_files=_source_files(yardstick.intake.model),
+            contract=yardstick.intake.contract,
+        )
+        lay_out(folder, parts)
+        inputs, contract = yardstick.inputs, yardstick.intake.contract
+        yardstick.by_kernels[folder] = ask(
+            folder, inputs, contract, yardstick.device, threads=yardstick.threads
+        )
+    return yardstick.by_kernels[folder]
 
 
 def _unfolded(model: Model, folder: Path, artifact: Artifact) -> str | None:

@@ -148,6 +148,8 @@ class Workshop:
         source_nodes: dict[str, str] = {}
         for link in candidate.chain:
             options = {**link.variant.options, **_int8_options(candidate.runtime, link.variant)}
+            if link is candidate.chain[-1]:
+                options |= candidate.runtime.build_options
             finished = self._convert(link, stage, options)
             reply = finished.reply
             steps += _tool_steps(link, stage.sha256, finished)
@@ -177,7 +179,7 @@ class Workshop:
 
     def _quantizing(self, candidate: Candidate) -> Options:
         """What the quantization of ``candidate`` depends on beside model and data."""
-        options = {**_int8_options(candidate.runtime, candidate.chain[-1].variant), "effort": self.effort}
+        options = {**_int8_options(candidate.runtime, candidate.quantizer.variant), "effort": self.effort}
         if self.calibration and self.calibration.source == SYNTHETIC:
             # noise excites other channels than data do: fitted to it BlazeFace loses 3 dB, equalized for it GhostNet 5
             options |= {"ranges": "minmax", "fits": "none", "equalize": False}
@@ -192,7 +194,7 @@ class Workshop:
             return Stage(path=self.model.path.resolve(), sha256=self.model.sha256), [], []
         prepared = self._prepare()
         steps = [_own_step("prepare", "edgekit", __version__, {}, self.model.sha256, prepared)]
-        variant = candidate.chain[-1].variant
+        variant = candidate.quantizer.variant
         if variant.quantized_by != "edgekit":
             return Stage(path=prepared.artifact, sha256=prepared.sha256), list(prepared.reply["notes"]), steps
         quantized = self._quantize(prepared, {**self._quantizing(candidate), **quantization})
@@ -264,7 +266,9 @@ class Workshop:
     def _convert(self, link: Link, stage: Stage, options: Options) -> FinishedStep:
         converter, variant = link.converter, link.variant
         folder = self.catalog.converter_dir(converter.id)
-        calibrated = variant.needs_calibration and self.calibration is not None
+        # what takes a quantized file has no use for samples but to check that it answers as before
+        looks = variant.needs_calibration or variant.quantized_by == "source"
+        calibrated = looks and self.calibration is not None
         key: Key = {
             "step": "convert",
             "parent": stage.sha256,
@@ -331,7 +335,7 @@ class Workshop:
 
 
 def _is_calibrated(candidate: Candidate) -> bool:
-    return candidate.chain[-1].variant.needs_calibration
+    return candidate.quantizer.variant.needs_calibration
 
 
 def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:

@@ -8,7 +8,7 @@ from typing import Protocol
 from edgekit.devices.local import LocalDevice
 from edgekit.devices.session import RunnerSession
 from edgekit.errors import DeviceError
-from edgekit.vocabulary import MeasurementKind
+from edgekit.vocabulary import PREDICTED, MeasurementKind
 
 
 class Device(Protocol):
@@ -33,7 +33,7 @@ def open_device(spec: str) -> Device:
     """The device that ``spec`` names; DeviceError lists what there is."""
     if spec == "local":
         return LocalDevice()
-    if spec.startswith("predicted:"):
+    if spec.startswith(PREDICTED):
         raise DeviceError(
             f"'{spec}': nothing runs there; edgekit estimate MODEL --on {spec} predicts its latency"
         )

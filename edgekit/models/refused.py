@@ -139,6 +139,13 @@ def _memory_refusals(
     activation_share = 0.25 if narrowest == "int8" and share < 1 else 1.0
     weights = int(facts.weights_bytes * share)
     activations = int((facts.peak_activation_bytes or 0) * activation_share)
+    flash = target.memory.flash_bytes
+    if flash is not None and weights > flash:
+        yield _whole(runtime, f"has {_mib(weights)} of weights as {narrowest}; its flash holds {_mib(flash)}")
+    if runtime.build_options:
+        # its compiler works layers off in stripes and says itself what that needs
+        activations = 0
+    weights = 0 if flash is not None else weights
     if weights + activations > usable:
         yield _whole(
             runtime,

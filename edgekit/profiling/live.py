@@ -17,6 +17,7 @@ from edgekit.devices import Device, RunnerSession
 from edgekit.profiling.blocks import TimedBlock, is_computing, time_block, undisturbed_ms, warm_up
 from edgekit.profiling.comparison import Comparison, Metric, MetricName
 from edgekit.profiling.measure import cold_start
+from edgekit.profiling.predicted import check_runs_here
 from edgekit.profiling.record import Start
 from edgekit.profiling.statistics import percentile, ratio_ci
 from edgekit.progress import Advance
@@ -55,6 +56,8 @@ def compare_bundles(
     advance: Advance | None = None,
 ) -> Comparison:
     """Measure both on ``device`` in turn. DeviceError where one fails or answers wrongly."""
+    check_runs_here(a)
+    check_runs_here(b)
     measured: list[Pair] = []
     for index in range(pairs):
         if advance:

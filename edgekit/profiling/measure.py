@@ -19,6 +19,7 @@ from edgekit.devices import Device, RunnerSession
 from edgekit.profiling.blocks import TimedBlock, latency_record, time_block, warm_up
 from edgekit.profiling.memory import PhaseMemory
 from edgekit.profiling.names import source_operators
+from edgekit.profiling.predicted import check_runs_here
 from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, RunContext, Start
 from edgekit.progress import Advance
 
@@ -71,6 +72,7 @@ def profile(
     """Measure the bundle (folder or zip) on ``device``. DeviceError where it fails or answers wrongly."""
     if isinstance(bundle, Path):
         bundle = read_bundle(bundle)
+    check_runs_here(bundle)
     taken, began = datetime.now(UTC), time.perf_counter()
     shares, parts = _shares(extent or Extent()), list[_Part]()
     for process, share in enumerate(shares):

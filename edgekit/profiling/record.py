@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from edgekit.bundles.prediction import Prediction
 from edgekit.strict import Strict
 from edgekit.vocabulary import MeasurementKind
 
@@ -108,12 +109,14 @@ class Measurement(Strict):
     device: str
     kind: MeasurementKind
     latency_ms: LatencyRecord | None
-    cold_start_ms: float
+    prediction: Prediction | None = None
+    """Only where the kind is predicted; then nothing was run, and no start and no memory of a process is known."""
+    cold_start_ms: float | None = None
     """From starting the process to its first answer, median of ``starts``; files are in the page cache."""
-    warm_start_ms: float
+    warm_start_ms: float | None = None
     """Load and first inference of a second session in the running process."""
-    load_ms: float
-    memory_bytes: MemoryRecord
+    load_ms: float | None = None
+    memory_bytes: MemoryRecord | None = None
     instructions: int | None = None
     operators: tuple[OperatorTime, ...]
     operators_method: str = ""

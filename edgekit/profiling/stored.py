@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 from edgekit.errors import EdgekitError
 from edgekit.profiling.blocks import is_computing
@@ -47,7 +48,7 @@ def compare_measurements(a: Measurement, b: Measurement) -> Comparison:
         raise EdgekitError(
             f"{a.bundle} is {a.kind}, {b.bundle} is {b.kind}: these are not comparable figures"
         )
-    metrics = [_cold_start(a, b), _memory(a, b)]
+    metrics = [*_foretold(a, b), *_cold_start(a, b), *_memory(a, b)]
     if a.latency_ms and b.latency_ms:
         metrics = [*_latency(_Timed.of(a, a.latency_ms), _Timed.of(b, b.latency_ms)), *metrics]
     return Comparison(
@@ -174,13 +175,33 @@ def _clock_difference(a: _Timed, b: _Timed) -> float:
     return difference if difference > _SAME_CLOCK else 0.0
 
 
-def _cold_start(a: Measurement, b: Measurement) -> Metric:
+def _foretold(a: Measurement, b: Measurement) -> list[Metric]:
+    """What compilers foretell: a model without noise, so that the interval is the ratio itself."""
+    first, second = a.prediction, b.prediction
+    if first is None or second is None:
+        return []
+    figures: list[tuple[MetricName, Literal["ms", "bytes"], float, float]] = [
+        ("p50", "ms", first.latency_ms, second.latency_ms),
+        ("memory", "bytes", float(first.ram_bytes), float(second.ram_bytes)),
+    ]
+    basis = " and ".join(dict.fromkeys((first.maker, second.maker)))
+    return [
+        Metric(name=name, unit=unit, a=one, b=other, ratio=ratio, ci_low=ratio, ci_high=ratio, basis=basis)
+        for name, unit, one, other in figures
+        for ratio in [other / one]
+    ]
+
+
+def _cold_start(a: Measurement, b: Measurement) -> list[Metric]:
     first, second = _walls(a), _walls(b)
-    return _metric("cold_start", first, second, "wall time", _start_disturbance(b), _start_disturbance(a))
+    if not first or not second:
+        return []
+    return [_metric("cold_start", first, second, "wall time", _start_disturbance(b), _start_disturbance(a))]
 
 
 def _walls(measurement: Measurement) -> list[float]:
-    return [start.wall_ms for start in measurement.starts] or [measurement.cold_start_ms]
+    known = [] if measurement.cold_start_ms is None else [measurement.cold_start_ms]
+    return [start.wall_ms for start in measurement.starts] or known
 
 
 def _start_disturbance(measurement: Measurement) -> float:
@@ -189,9 +210,11 @@ def _start_disturbance(measurement: Measurement) -> float:
     return math.log(median(ratios)) if ratios else 0.0
 
 
-def _memory(a: Measurement, b: Measurement) -> Metric:
+def _memory(a: Measurement, b: Measurement) -> list[Metric]:
+    if a.memory_bytes is None or b.memory_bytes is None:
+        return []
     first, second = [float(a.memory_bytes.peak)], [float(b.memory_bytes.peak)]
-    return _metric("memory", first, second, a.memory_bytes.method, 0.0, 0.0)
+    return [_metric("memory", first, second, a.memory_bytes.method, 0.0, 0.0)]
 
 
 def _metric(

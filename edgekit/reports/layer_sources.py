@@ -17,11 +17,13 @@ from edgekit.errors import BundleError, CatalogError, DeviceError, ModelError
 from edgekit.models import graph_facts, load_model, prepare_onnx
 from edgekit.profiling.files import read_measurements
 from edgekit.profiling.names import source_operators
+from edgekit.profiling.predicted import predicted
 from edgekit.profiling.record import OperatorTime
 from edgekit.quantization.placement import WEIGHTED
 from edgekit.quantization.table import LayerSensitivity, Sensitivity, read_sensitivity
 from edgekit.reports.layers import Times, Why, explain
 from edgekit.staging import Scratch
+from edgekit.vocabulary import PREDICTED
 
 if TYPE_CHECKING:
     from edgekit.bundles import Bundle
@@ -168,6 +170,8 @@ def _stored_times(bundle: Bundle, path: Path) -> Times:
 
 def _fresh_times(bundle: Bundle, threads: int, missing: list[str]) -> Times | None:
     target = bundle.manifest.target
+    if bundle.manifest.prediction is not None:
+        return _foretold(bundle)
     if not _runs_here(target):
         missing.append(
             f"time by layer: this machine is no {target}; edgekit profile there with -o, and give the file as --times"
@@ -185,6 +189,11 @@ def _fresh_times(bundle: Bundle, threads: int, missing: list[str]) -> Times | No
         return None
     operators = source_operators(bundle, [OperatorTime(**operator) for operator in found])
     return Times(operators=operators, kind=device.kind, where=where, how=how)
+
+
+def _foretold(bundle: Bundle) -> Times:
+    run = predicted(bundle, f"{PREDICTED}{bundle.manifest.target}", load_catalog())
+    return Times(operators=run.operators, kind=run.kind, where=run.context.cpu, how=run.operators_method)
 
 
 def _runs_here(target: str) -> bool:

@@ -160,14 +160,16 @@ def _run_sections(runs: Sequence[Measurement]) -> list[Section]:
                 title="Latency distribution", reading=reading, plot=_html(plots.latency_distribution(timed))
             )
         )
-    method = "; ".join(dict.fromkeys(run.memory_bytes.method for run in runs))
-    sections.append(
-        Section(
-            title="Memory by phase",
-            reading=f"Highest resident memory of the runner's process in each phase. {method}",
-            plot=_html(plots.memory_by_phase(named)),
+    weighed = [(name, run.memory_bytes) for name, run in named if run.memory_bytes is not None]
+    if weighed:
+        method = "; ".join(dict.fromkeys(memory.method for _, memory in weighed))
+        sections.append(
+            Section(
+                title="Memory by phase",
+                reading=f"Highest resident memory of the runner's process in each phase. {method}",
+                plot=_html(plots.memory_by_phase(weighed)),
+            )
         )
-    )
     for name, run in named:
         if run.operators:
             whole = (

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from edgekit.bundles.manifest import Accuracy, Fidelity, Manifest, Timing
-from edgekit.profiling.record import LatencyRecord, Measurement
+from edgekit.profiling.record import LatencyRecord, Measurement, MemoryRecord
 from edgekit.reports.layers import Why
 from edgekit.tuning.record import TuneRecord
 
@@ -65,13 +65,13 @@ def latency_distribution(named: Sequence[tuple[str, LatencyRecord]]) -> go.Figur
     return _styled(figure, height=320, legend=len(named) > 1)
 
 
-def memory_by_phase(named: Sequence[tuple[str, Measurement]]) -> go.Figure:
+def memory_by_phase(named: Sequence[tuple[str, MemoryRecord]]) -> go.Figure:
     """Peak resident memory of each phase, grouped by run."""
     phases = ("base", "load", "first", "steady")
     titles = ["runtime imported", "model loaded", "first inference", "steady"]
     figure = go.Figure()
-    for (name, run), color in zip(named, _colors(len(named)), strict=True):
-        values = [getattr(run.memory_bytes, phase) / MEBIBYTE for phase in phases]
+    for (name, memory), color in zip(named, _colors(len(named)), strict=True):
+        values = [getattr(memory, phase) / MEBIBYTE for phase in phases]
         figure.add_bar(
             x=titles, y=values, name=name, marker_color=color, text=[f"{value:.0f}" for value in values],
             textposition="outside", cliponaxis=False, hovertemplate="%{x}: %{y:.1f} MiB<extra></extra>",

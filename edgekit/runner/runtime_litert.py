@@ -24,7 +24,8 @@ class LiteRt:
         failures = []
         for name in order:
             try:
-                self._interpreter = importlib.import_module(f"{_PACKAGES[name]}.interpreter").Interpreter
+                self._module = importlib.import_module(f"{_PACKAGES[name]}.interpreter")
+                self._interpreter = self._module.Interpreter
             except ImportError as error:
                 failures.append(str(error))
                 continue
@@ -36,7 +37,7 @@ class LiteRt:
         )
 
     def open(self, bundle: Bundle, threads: int) -> LiteRtSession:
-        return LiteRtSession(bundle, self._interpreter, threads)
+        return LiteRtSession(bundle, self._interpreter, threads, _kernels(bundle, self._module))
 
     def operators(
         self, bundle: Bundle, threads: int, feeds: Mapping[str, Array], runs: int
@@ -44,7 +45,9 @@ class LiteRt:
         """Time ever longer parts of the model: the Python interpreter keeps no times by operator."""
 
         def open_model(content: bytes) -> Any:
-            return self._interpreter(model_content=content, num_threads=threads)
+            return self._interpreter(
+                model_content=content, num_threads=threads, **_kernels(bundle, self._module)
+            )
 
         if not hasattr(self._interpreter, "_get_ops_details"):
             return [], f"{self.name} {self.version} does not list its operators"
@@ -58,9 +61,9 @@ class LiteRt:
 class LiteRtSession:
     """One interpreter with its tensors allocated."""
 
-    def __init__(self, bundle: Bundle, interpreter: Any, threads: int) -> None:
+    def __init__(self, bundle: Bundle, interpreter: Any, threads: int, kernels: Mapping[str, Any]) -> None:
         try:
-            self._interpreter = interpreter(model_path=str(bundle.artifact), num_threads=threads)
+            self._interpreter = interpreter(model_path=str(bundle.artifact), num_threads=threads, **kernels)
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError, SystemError) as error:
             raise RunnerError(
@@ -77,6 +80,13 @@ class LiteRtSession:
             self._interpreter.set_tensor(self._in[name], value)
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(index) for name, index in self._out.items()}
+
+
+def _kernels(bundle: Bundle, module: Any) -> dict[str, Any]:
+    """``kernels = "reference"``: those that define what int8 answers, slow, without XNNPACK's own rounding."""
+    if bundle.options.get("kernels") != "reference":
+        return {}
+    return {"experimental_op_resolver_type": module.OpResolverType.BUILTIN_REF}
 
 
 def _numpy_hint(interpreter: Any) -> str:

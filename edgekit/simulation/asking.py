@@ -12,9 +12,8 @@ from edgekit.models.model import Model
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.predict import Prediction, predict
 from edgekit.simulation.terms import terms_of
-from edgekit.vocabulary import Precision
+from edgekit.vocabulary import PREDICTED, Precision
 
-SCHEME = "predicted:"
 _FLOAT: tuple[Precision, ...] = ("fp32", "fp16")
 
 
@@ -36,13 +35,13 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
     profiles = {device: _profile(device, catalog) for device in devices} if named else _all(catalog)
     for device, profile in profiles.items():
         if named:
-            _check(device, profile, asked)
+            _check(device, profile, asked, catalog)
     terms = terms_of(layers_of(model))
     precisions = _precisions(model, asked)
     found = [
         prediction
         for device, profile in profiles.items()
-        for prediction in predict(device.removeprefix(SCHEME), profile, terms, precisions)
+        for prediction in predict(device.removeprefix(PREDICTED), profile, terms, precisions)
         if asked.runtime in (None, prediction.speed.runtime)
         and asked.threads in (None, prediction.speed.threads)
     ]
@@ -61,9 +60,9 @@ def _precisions(model: Model, asked: Asked) -> tuple[Precision, ...]:
 
 
 def _profile(device: str, catalog: Catalog) -> Profile:
-    if not device.startswith(SCHEME):
-        raise DeviceError(f"'{device}': estimate takes {SCHEME}TARGET, such as {SCHEME}raspberry-pi-4")
-    name = device.removeprefix(SCHEME)
+    if not device.startswith(PREDICTED):
+        raise DeviceError(f"'{device}': estimate takes {PREDICTED}TARGET, such as {PREDICTED}raspberry-pi-4")
+    name = device.removeprefix(PREDICTED)
     if name in catalog.profiles and name not in catalog.targets:
         return catalog.profile(name)
     return catalog.profile(catalog.target(name).profile)
@@ -77,8 +76,15 @@ def _all(catalog: Catalog) -> dict[str, Profile]:
     return {name: profile for name, profile in {**of_targets, **others}.items() if profile.speeds}
 
 
-def _check(device: str, profile: Profile, asked: Asked) -> None:
+def _check(device: str, profile: Profile, asked: Asked, catalog: Catalog) -> None:
     """DeviceError where the profile has nothing of what was asked for."""
+    name = device.removeprefix(PREDICTED)
+    target = catalog.targets.get(name)
+    if not profile.speeds and target and target.foretold:
+        raise DeviceError(
+            f"{device}: its compiler foretells what a graph takes there, from the graph itself nothing is known. "
+            f"Try: edgekit convert MODEL -t {name}"
+        )
     if not profile.speeds:
         raise DeviceError(
             f"{device}: profile '{profile.id}' has no speeds: nothing was published of it; "

@@ -95,7 +95,7 @@ def _named(candidates: Sequence[Candidate]) -> dict[str, Candidate]:
 
 
 def _points(name: str, candidate: Candidate, counts: Sequence[int]) -> Iterator[Point]:
-    ours = candidate.chain[-1].variant.quantized_by == "edgekit"
+    ours = candidate.quantizer.variant.quantized_by == "edgekit"
     ranges: tuple[RangeMethod | None, ...] = get_args(RangeMethod) if ours else (None,)
     roundings: tuple[Rounding | None, ...] = get_args(Rounding) if ours else (None,)
     for method in ranges:

@@ -13,6 +13,7 @@ from edgekit.conversion.plan import PRECISIONS, Wish, plan
 from edgekit.models import Model, load_model
 from edgekit.vocabulary import Task
 from tests.conversion.project import FP32, INT8, write_converter, write_target
+from tests.converters.tiny_tflite import Builder
 from tests.graphs import tiny_bert, tiny_cnn
 
 
@@ -155,13 +156,65 @@ def test_fp32_is_planned_beside_what_was_asked_for(project: Path, cnn: Model) ->
     assert [item.precision for item in planned("board", wanted)] == ["fp32", "int8"]
 
 
+QUANTIZED = 'precision = "int8"\nquantized_by = "source"\n'
+
+
+def npu(project: Path) -> None:
+    """A board whose compiler takes quantized files only, beside two converters that quantize."""
+    write_converter(project, "step", FP32, emits="ms", runtime=None)
+    tool = 'precision = "int8"\nname = "own"\nquantized_by = "tool"\n'
+    write_converter(
+        project, "quantizer", FP32, INT8, tool, accepts="ms", emits="ms", runtime="mindspore-lite"
+    )
+    write_converter(project, "compiler", QUANTIZED, accepts="ms", emits="rknn", runtime="rknn")
+    write_target(project, "npu", runtime="rknn", format_="rknn", precisions=("int8",))
+
+
+def test_a_converter_that_takes_quantized_files_follows_one_that_makes_them(
+    project: Path, cnn: Model
+) -> None:
+    npu(project)
+    found = planned("npu", wish(cnn))
+    assert [(item.way, item.label, item.reason) for item in found] == [
+        ("step > quantizer > compiler", "compiler int8", None),
+        ("step > quantizer > compiler", "compiler int8 own", None),
+    ]
+    assert [item.quantizer.converter.id for item in found] == ["quantizer", "quantizer"]
+    uncalibrated = reasons(planned("npu", wish(cnn, calibrated=False)))
+    assert "needs calibration data" in str(uncalibrated["compiler int8"])
+    assert uncalibrated["compiler int8 own"] is None
+
+
+def test_a_quantized_source_goes_straight_to_it(project: Path, tmp_path: Path) -> None:
+    int8 = tiny_int8_tflite(tmp_path / "int8.tflite")
+    write_converter(project, "compiler", QUANTIZED, accepts="tflite", emits="rknn", runtime="rknn")
+    write_target(project, "npu", runtime="rknn", format_="rknn", precisions=("int8",))
+    found = planned("npu", wish(load_model(int8), "tensor", calibrated=False))
+    assert [(item.way, item.reason) for item in found] == [("compiler", None)]
+
+
+def test_a_float_source_never_goes_straight_to_it(project: Path) -> None:
+    data = Path(__file__).parents[1] / "converters" / "data" / "tiny_cnn.tflite"
+    write_converter(project, "compiler", QUANTIZED, accepts="tflite", emits="rknn", runtime="rknn")
+    write_target(project, "npu", runtime="rknn", format_="rknn", precisions=("int8",))
+    found = planned("npu", wish(load_model(data)))
+    assert {item.way for item in found} == {"litert > compiler"}
+
+
+def tiny_int8_tflite(path: Path) -> Path:
+    b = Builder()
+    b.tensor("x", [1, 8, 8, 3])
+    return b.write(path, [b.conv(0, "conv", 4)])
+
+
 @pytest.mark.parametrize("target", sorted(load_catalog().targets))
 def test_every_bundled_target_has_candidates_or_reasons(target: str, cnn: Model) -> None:
     found = planned(target, wish(cnn))
     assert found
     assert all(item.chain or item.reason for item in found)
     precisions = [PRECISIONS.index(item.precision) for item in found if item.precision]
-    assert precisions[0] == 0
+    # an NPU of integers has none in fp32
+    assert precisions[0] == (0 if "fp32" in load_catalog().target(target).runtimes[0].precisions else 3)
 
 
 def test_edgekit_quantizes_onnx_models_and_the_tool_tflite_files(cnn: Model) -> None:

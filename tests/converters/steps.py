@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from edgekit.catalog import load_catalog
 from edgekit.catalog_schema import Converter, Variant
 from edgekit.conversion.environments import environment_state
 from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap
@@ -30,6 +31,12 @@ def load_converter(name: str) -> Converter:
     converter, problems = read_record(CONVERTERS / name / "converter.toml", Converter)
     assert converter is not None, problems
     return converter
+
+
+def build_options(converter: Converter) -> dict[str, str]:
+    """Those of the first target that the converter makes artifacts for."""
+    runtimes = (runtime for target in load_catalog().targets.values() for runtime in target.runtimes)
+    return next((runtime.build_options for runtime in runtimes if runtime.id == converter.runtime), {})
 
 
 def need_environment(converter: Converter) -> None:
@@ -57,6 +64,11 @@ class Made:
         return self.variant.emits or self.converter.emits
 
     def run(self, inputs: list[Arrays]) -> list[Arrays]:
+        """By the artifact, or by the reference that it brings where no machine here runs it."""
+        reference = self.reply.get("reference")
+        if reference is not None:
+            assert reference["format"] == "tflite"
+            return run_tflite(self.folder / reference["artifact"], inputs, reference["io"])
         match self.format:
             case "onnx" | "ort":
                 return run_onnx(self.path, inputs)
@@ -102,12 +114,22 @@ class Steps:
         request = self.request(self.onnx, out, variant, activations=activations)
         return out / quantize(request, log=self.log)["artifact"]
 
+    def int8_tflite(self, name: str) -> tuple[Path, IoMap]:
+        """What a converter gets that takes quantized files only."""
+        litert = load_converter("litert")
+        variant = next(item for item in litert.variants if item.name == "aeq")
+        made = self.convert(litert, variant, name)
+        return made.path, made.reply["io"]
+
     def convert(self, converter: Converter, variant: Variant, name: str = "out") -> Made:
         source, io = self.onnx, None
-        if converter.accepts == "tflite":
+        if variant.quantized_by == "source":
+            source, io = self.int8_tflite(f"{name}-int8")
+        elif converter.accepts == "tflite":
             source, io = DATA / f"{self.model}.tflite", json.loads((DATA / f"{self.model}.json").read_text())
         elif variant.quantized_by == "edgekit":
             source = self.qdq(f"{name}-qdq")
         request = self.request(source, self.folder / name, variant, io)
+        request["options"] |= build_options(converter)
         reply = run_worker(converter, CONVERTERS / converter.id, request, log=self.log)
         return Made(converter, variant, reply, self.folder / name)

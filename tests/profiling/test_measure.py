@@ -49,12 +49,15 @@ def test_every_process_contributes_a_cold_start(measured: Measurement) -> None:
     assert len(measured.starts) == 5
     assert {block.process for block in measured.latency_ms.blocks} == set(range(5))
     # importing numpy and the runtime alone takes longer than a second session of this small net
+    assert measured.cold_start_ms is not None
+    assert measured.warm_start_ms is not None
     assert measured.cold_start_ms > measured.warm_start_ms > 0
     assert all(0 < start.load_ms < start.wall_ms for start in measured.starts)
 
 
 def test_memory_agrees_with_a_process_whose_peak_was_not_reset(measured: Measurement) -> None:
     memory = measured.memory_bytes
+    assert memory is not None
     assert memory.kernel_peak is not None
     assert memory.peak == pytest.approx(memory.kernel_peak, rel=0.03)
     assert 0 < memory.base <= memory.peak
