@@ -35,7 +35,8 @@ def compare(
     """Say whether B is better, worse or the same as A, and how small a difference would have been found.
 
     Two bundles are measured now, in turn, in eight pairs of processes: that finds the smallest differences. Files
-    of earlier measurements are compared with what neighbours, clock and chance may have added to either.
+    of earlier measurements are compared with what neighbours, clock and chance may have added to either. On an
+    emulated device instructions are compared, which every machine counts alike, a shared one too: 'instructions>+1%'.
 
     Example: edgekit compare old.edgekit new.edgekit --fail-if 'p50>+3%' --fail-if 'memory>+10%'
     """
@@ -71,12 +72,13 @@ def _print(comparison: Comparison, results: Sequence[GateResult]) -> None:
         note(line)
 
 
+_UNITS = {"ms": "ms", "bytes": "MB", "instructions": "M"}
 _WORDS = {"same": "no different from", "better": "better than", "worse": "worse than"}
 
 
 def _row(metric: Metric) -> list[str]:
     return [
-        f"{metric.name}, {'MB' if metric.unit == 'bytes' else 'ms'}",
+        f"{metric.name}, {_UNITS[metric.unit]}",
         _amount(metric, metric.a),
         _amount(metric, metric.b),
         f"{metric.ratio:.3f}",
@@ -87,4 +89,4 @@ def _row(metric: Metric) -> list[str]:
 
 
 def _amount(metric: Metric, value: float) -> str:
-    return f"{value / 1e6:.1f}" if metric.unit == "bytes" else f"{value:.2f}"
+    return f"{value:.2f}" if metric.unit == "ms" else f"{value / 1e6:.1f}"

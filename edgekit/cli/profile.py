@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgekit.cli.counted import print_answers, print_instructions
 from edgekit.cli.options import ShapeOption, ThreadsOption, read_shapes
-from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.output import JsonOption, note, print_json, print_table, print_wrapped, progress
 
 if TYPE_CHECKING:
     from edgekit.profiling.record import Measurement
@@ -35,6 +34,7 @@ def profile(
     """Measure start-up, latency, memory by phase and time by operator.
 
     The bundle runs in processes of its own, which load nothing but the runtime. Its golden pair must reproduce.
+    On an emulated device (see edgekit device setup) instructions are counted instead, and nothing is timed.
 
     Example: edgekit profile out/net-host.edgekit --threads 2 -o net.json
     """
@@ -74,11 +74,14 @@ def _write(facts: dict[str, Any], out: Path) -> None:
 
 
 def _print(measurements: list[Measurement]) -> None:
-    columns = ["bundle~", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
-    print_table(columns, [_row(item) for item in measurements])
-    columns = ["memory, MB~", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
+    if any(item.latency_ms for item in measurements):
+        columns = ["bundle~", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
+        print_table(columns, [_row(item) for item in measurements])
+    columns = ["memory, MB~", "kind", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
     print_table(columns, [_memory_row(item) for item in measurements])
     for item in measurements:
+        print_instructions(item)
+        print_answers(item)
         _print_operators(item)
         _print_conditions(item)
 
@@ -95,7 +98,7 @@ def _row(item: Measurement) -> list[str]:
         if latency
         else ["", "", "", ""]
     )
-    starts = [f"{item.cold_start_ms:.0f}", f"{item.warm_start_ms:.0f}"]
+    starts = ["" if ms is None else f"{ms:.0f}" for ms in (item.cold_start_ms, item.warm_start_ms)]
     return [item.bundle.removesuffix(".edgekit"), item.kind, *times, *starts]
 
 
@@ -103,6 +106,7 @@ def _memory_row(item: Measurement) -> list[str]:
     memory = item.memory_bytes
     return [
         item.bundle.removesuffix(".edgekit"),
+        item.kind,
         *(_mb(size) for size in (memory.base, memory.load, memory.first, memory.steady, memory.peak)),
         _mb(memory.kernel_peak) if memory.kernel_peak else "",
     ]
@@ -113,6 +117,8 @@ def _mb(size_bytes: int) -> str:
 
 
 def _print_operators(item: Measurement) -> None:
+    if not item.operators and item.kind == "emulated":
+        return
     if not item.operators:
         note(f"{item.bundle}: no times by operator: {item.operators_method}")
         return
@@ -122,7 +128,7 @@ def _print_operators(item: Measurement) -> None:
         [operator.name, operator.op, f"{operator.ms:.3f}", f"{operator.ms / total:.0%}"]
         for operator in slowest
     ]
-    _echo_wrapped(
+    print_wrapped(
         f"{item.bundle}: the slowest of {len(item.operators)} operators, by {item.operators_method}"
     )
     print_table(["source layer~", "operator", "ms>", "share>"], rows)
@@ -131,6 +137,13 @@ def _print_operators(item: Measurement) -> None:
 def _print_conditions(item: Measurement) -> None:
     """A number without its conditions is not printed."""
     context, latency = item.context, item.latency_ms
+    if item.kind == "emulated":
+        # whose processor it was emulated on has no part in the figures
+        print_wrapped(
+            f"{item.bundle}: {item.kind} on {item.device}, {context.runtime} {context.runtime_version}, "
+            f"{context.threads} thread(s) of {context.cpu}: no latency, {item.operators_method}"
+        )
+        return
     samples = f"{latency.samples} inferences in {len(item.starts)} processes, " if latency else ""
     load = "" if context.load_average_1m is None else f", load {context.load_average_1m:.1f}"
     governor = f", governor {context.governor}" if context.governor else ""
@@ -138,11 +151,7 @@ def _print_conditions(item: Measurement) -> None:
         f"{item.bundle}: {item.kind} on {item.device}, {context.runtime} {context.runtime_version}, "
         f"{samples}{context.threads} of {context.cores} cores of {context.cpu}{governor}{load}"
     )
-    _echo_wrapped(conditions)
+    print_wrapped(conditions)
     typer.echo()
     if latency and latency.warning:
         note(latency.warning)
-
-
-def _echo_wrapped(text: str) -> None:
-    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, subsequent_indent="  "))

@@ -33,8 +33,12 @@ def open_device(spec: str) -> Device:
     """The device that ``spec`` names; DeviceError lists what there is."""
     if spec == "local":
         return LocalDevice()
+    if spec.startswith("emulated:"):
+        from edgekit.devices.emulated import open_emulated
+
+        return open_emulated(spec)
     if spec.startswith("predicted:"):
         raise DeviceError(
             f"'{spec}': nothing runs there; edgekit estimate MODEL --on {spec} predicts its latency"
         )
-    raise DeviceError(f"'{spec}': no such device. Known: local (this machine)")
+    raise DeviceError(f"'{spec}': no such device. Known: local (this machine), emulated:TARGET")

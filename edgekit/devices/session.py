@@ -31,6 +31,10 @@ class GoldenCheck:
     cosine: float
     allowed: float
     reproduced: bool
+    equal_share: float
+    """Of the golden values, those answered bit for bit, 0 to 1."""
+    max_difference: float
+    """``max|out - golden|``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ class RunnerSession:
             cosine=float(reply["cosine"]),
             allowed=float(reply["allowed"]),
             reproduced=bool(reply["reproduced"]),
+            equal_share=float(reply["equal_share"]),
+            max_difference=float(reply["max_difference"]),
         )
 
     def run(self, runs: int, warmup: int = 0) -> list[float]:
@@ -124,6 +130,13 @@ class RunnerSession:
         ]
         reply = self.request({"op": "infer", "inputs": sent, "out": out})
         return [self._fetch(path) for path in reply["outputs"]]
+
+    def count(self, runs: int) -> list[dict[str, int]]:
+        """Instructions of each of ``runs`` inferences, by class and ``total``; none where nobody counts them."""
+        return [
+            {str(name): int(value) for name, value in region.items()}
+            for region in self.request({"op": "count", "runs": runs})["regions"]
+        ]
 
     def operators(self, runs: int) -> tuple[list[dict[str, Any]], str]:
         """Mean time by operator (``name``, ``op``, ``ms``), and how it was obtained."""

@@ -69,7 +69,7 @@ class LocalTransport:
     """This machine: the work folder is a temporary one."""
 
     def __init__(self, python: Path | None = None) -> None:
-        self._python = python or Path(sys.executable)
+        self._interpreter = python or Path(sys.executable)
         self._scratch = Scratch("runner")
         self._work = self._scratch.path
 
@@ -93,11 +93,31 @@ class LocalTransport:
         home = self._work / "home"
         home.mkdir(exist_ok=True)
         opt_out(home)
-        command = [str(self._python), "-m", module, *arguments]
-        return LocalProcess(command, cwd=self._work, env=_environment(home, threads))
+        command = [*self._python(), "-m", module, *arguments]
+        return LocalProcess(command, cwd=self._work, env=self._environment(home, threads))
 
     def close(self) -> None:
         self._scratch.close()
+
+    def _python(self) -> Sequence[str]:
+        """The command that ``-m MODULE`` is put behind."""
+        return (str(self._interpreter),)
+
+    def _environment(self, home: Path, threads: int) -> dict[str, str]:
+        """The whole environment of a runner: nothing that phones home, threads as asked for."""
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "HOME": str(home),
+            "TMPDIR": str(home),
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUTF8": "1",
+            "OMP_NUM_THREADS": str(threads),
+            **SWITCHED_OFF,
+            **passed_on,
+        }
 
 
 class LocalProcess:
@@ -167,20 +187,3 @@ class _LineReader:
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     assert pipe is not None  # asked for with PIPE
     return pipe
-
-
-def _environment(home: Path, threads: int) -> dict[str, str]:
-    """The whole environment of a runner: nothing that phones home, threads as asked for."""
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUTF8": "1",
-        "OMP_NUM_THREADS": str(threads),
-        **SWITCHED_OFF,
-        **passed_on,
-    }

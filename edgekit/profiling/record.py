@@ -80,6 +80,19 @@ class OperatorTime(Strict):
     ms: float
 
 
+class Instructions(Strict):
+    """Instructions of one inference on one thread, counted by an emulator: free of noise, and no time."""
+
+    total: int
+    """The middle one of ``samples``."""
+    samples: tuple[int, ...]
+    by_class: dict[str, int]
+    """Of the middle inference; empty where the instruction set is not told apart."""
+    cache_misses: dict[str, int]
+    """Of the middle inference, by level of a simulated data cache of the board's size (least recently used goes, no
+    prefetching); empty where the size is not known."""
+
+
 class RunContext(Strict):
     machine: str
     cpu: str
@@ -108,19 +121,25 @@ class Measurement(Strict):
     device: str
     kind: MeasurementKind
     latency_ms: LatencyRecord | None
-    cold_start_ms: float
+    cold_start_ms: float | None
     """From starting the process to its first answer, median of ``starts``; files are in the page cache."""
-    warm_start_ms: float
+    warm_start_ms: float | None
     """Load and first inference of a second session in the running process."""
-    load_ms: float
+    load_ms: float | None
     memory_bytes: MemoryRecord
-    instructions: int | None = None
+    instructions: Instructions | None = None
+    why_no_instructions: str = ""
+    """Where an emulated device counted none."""
     operators: tuple[OperatorTime, ...]
     operators_method: str = ""
     """How the operators' times were obtained, or why there are none."""
     starts: tuple[Start, ...] = ()
     golden_error: float | None = None
     """``max|out - golden| / max|golden|`` on this device; None where the bundle has no golden pair."""
+    golden_equal_share: float | None = None
+    """Of the golden values, those answered bit for bit as on the build host, 0 to 1."""
+    golden_max_difference: float | None = None
+    """``max|out - golden|``, in the outputs' own units."""
     context: RunContext
     duration_s: float
     taken_utc: str

@@ -16,6 +16,7 @@ from .context import busy_ms, read_context
 from .failure import RunnerError
 from .golden import Comparison, Golden, compare, read_golden, synthetic_inputs
 from .memory import PhaseMemory
+from .regions import counted
 from .sessions import Array, Session, import_runtime
 from .yardstick import yardstick_ms
 
@@ -126,6 +127,13 @@ class Engine:
             write_npz(target, self._source_outputs(self._answer(feeds)))
             written.append(str(target))
         return {"outputs": written}
+
+    def count(self, runs: int) -> dict[str, object]:
+        """Instructions of each of ``runs`` inferences by class, where an emulator counts them; else none."""
+        session = self._checked_session()
+        with self._memory.phase("steady"), _no_collection():
+            regions = [counted(lambda: session.run(self._feeds)) for _ in range(runs)]
+        return {"regions": [region for region in regions if region]}
 
     def operators(self, runs: int) -> dict[str, object]:
         """Mean time by operator, in a session of its own."""

@@ -1,0 +1,62 @@
+"""Print what a profile counted: instructions by class, and how many golden values came out bit for bit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgekit.cli.output import note, print_table, print_wrapped
+
+if TYPE_CHECKING:
+    from edgekit.profiling.record import Measurement
+
+_NAMES = {
+    "fma": "fused multiply-add",
+    "int_mac": "integer multiply(-add), vector",
+    "dot": "dot product",
+    "i8mm": "int8 matrix product",
+    "vector": "other vector and float",
+    "vector_load": "vector load",
+    "vector_store": "vector store",
+}
+
+
+def print_instructions(item: Measurement) -> None:
+    """A table, the commonest class first; one line on stderr where an emulated device counted nothing."""
+    found = item.instructions
+    if found is None:
+        if item.kind == "emulated":
+            note(f"{item.bundle}: no instructions: {item.why_no_instructions}")
+        return
+    spread = (max(found.samples) - min(found.samples)) / found.total
+    print_wrapped(
+        f"{item.bundle}: {found.total / 1e6:.3f} M instructions an inference ({item.kind} on {item.device}), "
+        f"middle of {len(found.samples)}, which differ by {spread:.4%}"
+    )
+    classes = sorted(found.by_class.items(), key=lambda entry: -entry[1])
+    rows = [
+        [_NAMES.get(name, name), f"{count / 1e6:.3f}", f"{count / found.total:.1%}"]
+        for name, count in classes
+        if count
+    ]
+    rows += [
+        [f"{level.upper()} misses, simulated", f"{count / 1e6:.3f}", ""]
+        for level, count in found.cache_misses.items()
+    ]
+    if rows:
+        print_table(["instructions", "M>", "share>"], rows)
+
+
+def print_answers(item: Measurement) -> None:
+    """One line of an emulated device: the golden pair on its instruction set."""
+    if item.kind == "emulated" and item.golden_equal_share is not None:
+        print_wrapped(f"{item.bundle}: golden pair: {golden_words(item)}")
+
+
+def golden_words(item: Measurement) -> str:
+    """How the answers compare with the build host's."""
+    if item.golden_equal_share == 1:
+        return "bit for bit the build host's"
+    return (
+        f"{item.golden_equal_share:.1%} of the values bit for bit the build host's, largest difference "
+        f"{item.golden_max_difference:.2g} ({item.golden_error:.2g} of the largest value)"
+    )

@@ -1,0 +1,99 @@
+"""Profile a bundle on an emulated device: answers, memory and instructions. Times there mean nothing and are not kept.
+
+One process is enough: neither the guest's memory nor its instructions depend on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from edgekit.bundles import Bundle
+from edgekit.devices import Device
+from edgekit.devices.emulated import EmulatedDevice
+from edgekit.profiling.identity import golden_figures, identity
+from edgekit.profiling.record import Instructions, Measurement, MemoryRecord, RunContext
+from edgekit.progress import Advance
+
+RUNS = 3
+"""Counted inferences: they differ by less than 0.01 %, and the middle one is taken."""
+_STEPS = 3
+_MISSES = "_misses"
+_NOT_TIMED = "an emulator's seconds say nothing of the device"
+_SEVERAL_THREADS = "counted on one thread only: threads that wait for work spin, which is instructions, too"
+
+
+def profile_emulated(
+    bundle: Bundle, device: Device, *, threads: int, runs: int | None = None, advance: Advance | None = None
+) -> Measurement:
+    """Load, check the golden pair, and count ``runs`` inferences. DeviceError where it fails or answers wrongly."""
+    taken, began = datetime.now(UTC), time.perf_counter()
+
+    def say(done: int, doing: str) -> None:
+        if advance:
+            advance(done, _STEPS, f"{bundle.path.name} on {device.name}: {doing}")
+
+    say(0, "starting")
+    with device.start(bundle.folder, threads=threads) as session:
+        say(1, "loading and first answer")
+        session.load()
+        session.run(1)
+        golden = session.golden() if session.has_golden else None
+        say(2, "counting")
+        regions = session.count(runs or RUNS) if threads == 1 else []
+        session.run(1)  # a steady inference, where none was counted
+        memory, context = session.memory(), session.ready
+    return Measurement(
+        **identity(bundle, device),
+        latency_ms=None,
+        cold_start_ms=None,
+        warm_start_ms=None,
+        load_ms=None,
+        memory_bytes=_memory(memory),
+        instructions=instructions(regions),
+        why_no_instructions="" if regions else _why_none(device, threads),
+        operators=(),
+        operators_method=_NOT_TIMED,
+        **golden_figures(golden),
+        # how busy and how warm this machine is has no part in it
+        context=RunContext(**{**context, "load_average_1m": None, "temperature_c": None, "governor": None}),
+        duration_s=time.perf_counter() - began,
+        taken_utc=taken.isoformat(timespec="seconds"),
+    )
+
+
+def instructions(regions: Sequence[Mapping[str, int]]) -> Instructions | None:
+    """The record of what the plugin counted of several inferences; None of none."""
+    if not regions:
+        return None
+    middle = sorted(regions, key=lambda region: region["total"])[len(regions) // 2]
+    classes = {name: count for name, count in middle.items() if name != "total"}
+    return Instructions(
+        total=middle["total"],
+        samples=tuple(region["total"] for region in regions),
+        by_class={name: count for name, count in classes.items() if not name.endswith(_MISSES)},
+        cache_misses={
+            name.removesuffix(_MISSES): count for name, count in classes.items() if name.endswith(_MISSES)
+        },
+    )
+
+
+def _memory(told: Mapping[str, Any]) -> MemoryRecord:
+    phases = told["phases"]
+    return MemoryRecord(
+        base=phases["base"],
+        load=phases["load"],
+        first=phases["first"],
+        steady=phases["steady"],
+        peak=told["peak"],
+        kernel_peak=None,  # the kernel's own mark is the emulator's
+        method=told["method"],
+    )
+
+
+def _why_none(device: Device, threads: int) -> str:
+    if threads > 1:
+        return _SEVERAL_THREADS
+    return device.why_no_counts if isinstance(device, EmulatedDevice) else "nothing counts them there"
