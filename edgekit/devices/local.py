@@ -24,8 +24,7 @@ class LocalDevice:
 
     def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
         """Start a runner on the bundle, which is read in place. Raises DeviceError."""
-        if not (bundle_dir / "manifest.json").is_file():
-            raise DeviceError(f"{bundle_dir}: not a bundle: it holds no manifest.json")
+        manifest_path(bundle_dir)
         transport = LocalTransport(self._python)
         transport.send(RUNNER, "runner")
         arguments = ["serve", str(bundle_dir.resolve()), "--threads", str(threads)]
@@ -33,3 +32,14 @@ class LocalDevice:
             "runner", [*arguments, *(["--keep-peaks"] if keep_peaks else [])], threads=threads
         )
         return RunnerSession(transport, process, where=f"{bundle_dir.name} on {self.name}")
+
+    def close(self) -> None:
+        """Nothing is kept between sessions."""
+
+
+def manifest_path(bundle_dir: Path) -> Path:
+    """The bundle's manifest; DeviceError where the folder is no bundle."""
+    path = bundle_dir / "manifest.json"
+    if not path.is_file():
+        raise DeviceError(f"{bundle_dir}: not a bundle: it holds no manifest.json")
+    return path

@@ -94,7 +94,10 @@ class LocalTransport:
         home.mkdir(exist_ok=True)
         opt_out(home)
         command = [str(self._python), "-m", module, *arguments]
-        return LocalProcess(command, cwd=self._work, env=_environment(home, threads))
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return LocalProcess(
+            command, cwd=self._work, env={**runner_environment(str(home), threads), **passed_on}
+        )
 
     def close(self) -> None:
         self._scratch.close()
@@ -131,6 +134,18 @@ class LocalProcess:
         with self._errors.open("rb") as errors:
             errors.seek(max(0, self._errors.stat().st_size - _TAIL_BYTES))
             return errors.read().decode(errors="replace").strip()
+
+    def status(self) -> int | None:
+        """Its exit status, None while it runs."""
+        return self._process.poll()
+
+    def finish(self, timeout_s: float) -> int:
+        """End its input and let it end by itself; killed where it does not in time."""
+        with contextlib.suppress(BrokenPipeError):
+            _pipe(self._process.stdin).close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        return self.stop()
 
     def stop(self) -> int:
         with contextlib.suppress(ProcessLookupError):
@@ -169,18 +184,16 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def _environment(home: Path, threads: int) -> dict[str, str]:
-    """The whole environment of a runner: nothing that phones home, threads as asked for."""
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+def runner_environment(home: str, threads: int) -> dict[str, str]:
+    """The whole environment of a runner with that home: nothing that phones home, threads as asked for."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "HOME": str(home),
-        "TMPDIR": str(home),
+        "HOME": home,
+        "TMPDIR": home,
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         "OMP_NUM_THREADS": str(threads),
         **SWITCHED_OFF,
-        **passed_on,
     }
