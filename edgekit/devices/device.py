@@ -48,4 +48,10 @@ def open_device(spec: str, *, told: Callable[[str], None] | None = None) -> Devi
         raise DeviceError(
             f"'{spec}': nothing runs there; edgekit estimate MODEL --on {spec} predicts its latency"
         )
-    raise DeviceError(f"'{spec}': no such device. Known: local (this machine), ssh://user@host (a board)")
+    if spec.startswith("vm:"):
+        from edgekit.devices.vm.device import VmDevice  # reads the catalog, which others need not wait for
+
+        return VmDevice(spec, told=told)
+    raise DeviceError(
+        f"'{spec}': no such device. Known: local (this machine), ssh://user@host (a board), vm:TARGET (a virtual one)"
+    )

@@ -27,10 +27,12 @@ RUNTIME_PACKAGES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 _OLDEST_GLIBC = 17
 _FINISHED = "edgekit-finished"
 _UNZIP = (
-    "import glob, os, sys, zipfile\n"
+    "import compileall, glob, os, sys, zipfile\n"
     "for wheel in glob.glob(os.path.join(sys.argv[1], '*.whl')):\n"
     "    zipfile.ZipFile(wheel).extractall(sys.argv[2])\n"
     "    os.remove(wheel)\n"
+    # as an installer does: the runner writes none, and a cold start would compile numpy each time
+    "compileall.compile_dir(sys.argv[2], quiet=2)\n"
 )
 
 
@@ -88,7 +90,7 @@ def _provide(
     if connection.run(f"test -e {shlex.quote(f'{site}/{_FINISHED}')}")[0] == 0:
         return site
     with tempfile.TemporaryDirectory(prefix="edgekit-wheels-") as folder:
-        refusal = _download(pinned, interpreter, Path(folder))
+        refusal = download_wheels(pinned, interpreter, Path(folder))
         if refusal is None:
             told(_fetched_here(connection, Path(folder), interpreter))
             _unpack(connection, Path(folder), site)
@@ -109,7 +111,7 @@ def _key(pinned: Sequence[str], interpreter: Interpreter) -> str:
     return f"{pinned[0].replace('==', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _download(pinned: Sequence[str], interpreter: Interpreter, folder: Path) -> str | None:
+def download_wheels(pinned: Sequence[str], interpreter: Interpreter, folder: Path) -> str | None:
     """Fetch the wheels with this environment's pip; why that did not work, None where it did."""
     platforms = [word for tag in interpreter.platforms for word in ("--platform", tag)]
     command = [

@@ -82,6 +82,8 @@ class OperatorTime(Strict):
 
 class RunContext(Strict):
     machine: str
+    arch: str | None = None
+    """As the kernel calls it, e.g. ``aarch64``."""
     cpu: str
     isa_features: tuple[str, ...]
     cores: int
@@ -92,6 +94,9 @@ class RunContext(Strict):
     os: str
     kernel: str
     python: str
+    libc: str | None = None
+    ram_bytes: int | None = None
+    """All memory that the kernel has."""
     runtime: str
     runtime_version: str
     runtime_options: dict[str, str]
