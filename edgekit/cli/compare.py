@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,8 +47,8 @@ def compare(
     from edgekit.profiling.junit import write_junit
 
     gates = [parse_gate(text) for text in fail_if or []]
-    device, shapes = open_device(on), read_shapes(shape)
-    with progress("edgekit compare") as advance:
+    shapes = read_shapes(shape)
+    with progress("edgekit compare") as advance, closing(open_device(on, told=note)) as device:
         comparison = run(a, b, device, threads=threads, duration_s=duration, shapes=shapes, advance=advance)
     results = check_gates(gates, comparison)
     if junit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,9 @@ def profile(
     bundle: Annotated[
         list[str], typer.Argument(help="Bundles (folder or zip), model files (.onnx, .tflite) or zoo ids.")
     ],
-    on: Annotated[list[str] | None, typer.Option("--on", help="Device; repeatable. Default: local.")] = None,
+    on: Annotated[
+        list[str] | None, typer.Option("--on", help="Device: local, ssh://user@host; repeatable.")
+    ] = None,
     threads: ThreadsOption = 1,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences per bundle.")] = 8.0,
     runs: Annotated[int | None, typer.Option(min=1, help="Timed inferences, instead of --duration.")] = None,
@@ -36,16 +39,17 @@ def profile(
     The bundle runs in processes of its own, which load nothing but the runtime. Its golden pair must reproduce.
     On an emulated device (see edgekit device setup) instructions are counted instead, and nothing is timed.
 
-    Example: edgekit profile out/net-host.edgekit --threads 2 -o net.json
+    Example: edgekit profile out/net-host.edgekit --on local --on ssh://pi@board -o net.json
     """
     from edgekit.devices import open_device
     from edgekit.profiling import Extent, runnable
     from edgekit.profiling import profile as run
 
-    devices, shapes = [open_device(spec) for spec in on or ["local"]], read_shapes(shape)
+    shapes = read_shapes(shape)
     extent = Extent(duration_s=duration, runs=runs)
     measurements: list[Measurement] = []
-    with progress("edgekit profile") as advance:
+    with progress("edgekit profile") as advance, ExitStack() as stack:
+        devices = [stack.enter_context(closing(open_device(spec, told=note))) for spec in on or ["local"]]
         for name in bundle:
             with runnable(name, shapes) as ready:
                 measurements += [

@@ -28,17 +28,30 @@ class LocalDevice:
             LocalTransport(self._python), bundle_dir, device=self.name, threads=threads, keep_peaks=keep_peaks
         )
 
+    def close(self) -> None:
+        """Nothing is kept between sessions."""
+
 
 def start_runner(
     transport: LocalTransport, bundle_dir: Path, *, device: str, threads: int, keep_peaks: bool
 ) -> RunnerSession:
     """Start a runner on a bundle of this machine through ``transport``, which is closed with it. Raises DeviceError."""
-    if not (bundle_dir / "manifest.json").is_file():
+    try:
+        manifest_path(bundle_dir)
+        transport.send(RUNNER, "runner")
+        arguments = ["serve", str(bundle_dir.resolve()), "--threads", str(threads)]
+        process = transport.start(
+            "runner", [*arguments, *(["--keep-peaks"] if keep_peaks else [])], threads=threads
+        )
+    except BaseException:
         transport.close()
-        raise DeviceError(f"{bundle_dir}: not a bundle: it holds no manifest.json")
-    transport.send(RUNNER, "runner")
-    arguments = ["serve", str(bundle_dir.resolve()), "--threads", str(threads)]
-    process = transport.start(
-        "runner", [*arguments, *(["--keep-peaks"] if keep_peaks else [])], threads=threads
-    )
+        raise
     return RunnerSession(transport, process, where=f"{bundle_dir.name} on {device}")
+
+
+def manifest_path(bundle_dir: Path) -> Path:
+    """The bundle's manifest; DeviceError where the folder is no bundle."""
+    path = bundle_dir / "manifest.json"
+    if not path.is_file():
+        raise DeviceError(f"{bundle_dir}: not a bundle: it holds no manifest.json")
+    return path

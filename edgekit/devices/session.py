@@ -54,6 +54,8 @@ class TimedRuns:
     """Processor time of the runner since its start."""
     check_ms: float
     """What the first run after loading took to compare with the golden pair, outside of every sample."""
+    age_ms: float
+    """Since the runner's start, by the device's own clock, in steps of 10 ms; 0 where it does not tell."""
 
 
 class RunnerSession:
@@ -119,6 +121,7 @@ class RunnerSession:
             waits=int(reply["waits"]),
             process_cpu_ms=float(reply["process_cpu_ms"]),
             check_ms=float(reply["check_ms"]),
+            age_ms=float(reply["age_ms"]),
         )
 
     def infer(self, inputs: Sequence[Tensors]) -> list[dict[str, npt.NDArray[Any]]]:

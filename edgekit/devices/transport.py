@@ -104,20 +104,8 @@ class LocalTransport:
         return (str(self._interpreter),)
 
     def _environment(self, home: Path, threads: int) -> dict[str, str]:
-        """The whole environment of a runner: nothing that phones home, threads as asked for."""
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "HOME": str(home),
-            "TMPDIR": str(home),
-            "PYTHONNOUSERSITE": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUTF8": "1",
-            "OMP_NUM_THREADS": str(threads),
-            **SWITCHED_OFF,
-            **passed_on,
-        }
+        return {**runner_environment(str(home), threads), **passed_on}
 
 
 class LocalProcess:
@@ -151,6 +139,18 @@ class LocalProcess:
         with self._errors.open("rb") as errors:
             errors.seek(max(0, self._errors.stat().st_size - _TAIL_BYTES))
             return errors.read().decode(errors="replace").strip()
+
+    def status(self) -> int | None:
+        """Its exit status, None while it runs."""
+        return self._process.poll()
+
+    def finish(self, timeout_s: float) -> int:
+        """End its input and let it end by itself; killed where it does not in time."""
+        with contextlib.suppress(BrokenPipeError):
+            _pipe(self._process.stdin).close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        return self.stop()
 
     def stop(self) -> int:
         with contextlib.suppress(ProcessLookupError):
@@ -187,3 +187,18 @@ class _LineReader:
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     assert pipe is not None  # asked for with PIPE
     return pipe
+
+
+def runner_environment(home: str, threads: int) -> dict[str, str]:
+    """The whole environment of a runner with that home: nothing that phones home, threads as asked for."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": home,
+        "TMPDIR": home,
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        "OMP_NUM_THREADS": str(threads),
+        **SWITCHED_OFF,
+    }

@@ -95,6 +95,8 @@ class Instructions(Strict):
 
 class RunContext(Strict):
     machine: str
+    arch: str | None = None
+    """As the kernel calls it, e.g. ``aarch64``."""
     cpu: str
     isa_features: tuple[str, ...]
     cores: int
@@ -105,6 +107,9 @@ class RunContext(Strict):
     os: str
     kernel: str
     python: str
+    libc: str | None = None
+    ram_bytes: int | None = None
+    """All memory that the kernel has."""
     runtime: str
     runtime_version: str
     runtime_options: dict[str, str]

@@ -12,7 +12,7 @@ from pathlib import Path
 from .adapt import to_artifact, to_source
 from .arrays import read_npz, write_npz
 from .bundle import check_files, read_bundle
-from .context import busy_ms, read_context
+from .context import age_ms, busy_ms, read_context
 from .failure import RunnerError
 from .golden import Comparison, Golden, compare, read_golden, synthetic_inputs
 from .memory import PhaseMemory
@@ -115,6 +115,7 @@ class Engine:
             # of the whole process since its start: what a cold start would take undisturbed
             "process_cpu_ms": (after.ru_utime + after.ru_stime) * 1000,
             "check_ms": check_ms,
+            "age_ms": age_ms(),
         }
 
     def infer(self, inputs: list[str], out: str) -> dict[str, object]:

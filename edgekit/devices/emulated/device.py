@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ def open_emulated(spec: str) -> EmulatedDevice:
     """The board that ``emulated:ID`` names. DeviceError where it cannot be emulated or nothing is set up."""
     board = find_board(spec.removeprefix(SCHEME), load_catalog(told=lambda message: None))
     if board.arch == "x86_64":
-        if lacking := tools.missing("qemu-x86_64"):
+        if lacking := tools.missing(tools.QEMU_X86):
             raise DeviceError(f"{spec}: no {lacking[0]} to emulate with. Try: {tools.install_line(lacking)}")
         return EmulatedDevice(spec, board, None)
     return EmulatedDevice(spec, board, find_emulation())
@@ -50,6 +49,9 @@ class EmulatedDevice:
         transport = EmulatedTransport(self.board, self._emulation)
         return start_runner(transport, bundle_dir, device=self.name, threads=threads, keep_peaks=keep_peaks)
 
+    def close(self) -> None:
+        """Nothing is kept between sessions."""
+
     @property
     def why_no_counts(self) -> str:
         """Why no instructions are counted; empty where they are."""
@@ -66,7 +68,7 @@ class EmulatedTransport(LocalTransport):
 
     def _python(self) -> Sequence[str]:
         if self._emulation is None:
-            return shutil.which("qemu-x86_64") or "qemu-x86_64", "-cpu", X86_WITHOUT_VNNI, sys.executable
+            return tools.path_of(tools.QEMU_X86), "-cpu", X86_WITHOUT_VNNI, sys.executable
         view = make_view(self._work / "view", self._emulation.sysroot, self._board)
         qemu, *rest = arm_python(view, self._board)
         if self._emulation.plugin is None:

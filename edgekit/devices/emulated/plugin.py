@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgekit.devices.emulated.tools import install_line, missing, run
+from edgekit.devices.debian import run
+from edgekit.devices.emulated.tools import install_line, missing, path_of
 from edgekit.errors import EnvironmentSetupError
 
 SOURCE = Path(__file__).with_name("counting.c")
@@ -21,9 +22,11 @@ for step in 1, 2:
 """
 
 
-def source_key() -> str:
-    """Changes with the plugin's source."""
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]
+def plugin_key(qemu: str) -> str:
+    """Changes with the plugin's source, and with the emulator that it was tried with."""
+    program = Path(path_of(qemu))
+    seen = f"{program.stat().st_size} {program.stat().st_mtime_ns}" if program.is_file() else ""
+    return hashlib.sha256(SOURCE.read_bytes() + seen.encode()).hexdigest()[:12]
 
 
 def plugin_option(plugin: Path, counts: Path, caches: Sequence[tuple[int, int]] = ()) -> tuple[str, str]:
@@ -43,12 +46,12 @@ def make_plugin(plugin: Path, python: Sequence[str], work: Path) -> None:
         raise EnvironmentSetupError(f"no gcc to compile the plugin with. Try: {install_line(lacking)}")
     run(
         ["gcc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", str(plugin), str(SOURCE)],
-        "compiling the plugin",
+        "the plugin cannot be compiled",
     )
     counts = work / "probe"
     qemu, *rest = python
     try:
-        run([qemu, *plugin_option(plugin, counts), *rest, "-c", _PROBE], "counting", timeout_s=60)
+        run([qemu, *plugin_option(plugin, counts), *rest, "-c", _PROBE], "counting")
         counted = json.loads(counts.read_text())["total"]
     except (EnvironmentSetupError, OSError, ValueError, KeyError) as error:
         raise EnvironmentSetupError(

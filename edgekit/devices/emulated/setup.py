@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.catalog_schema import CpuCluster
+from edgekit.devices import debian
 from edgekit.devices.emulated import tools
 from edgekit.devices.emulated.board import Board
 from edgekit.devices.emulated.cores import ARM_CORES
-from edgekit.devices.emulated.plugin import make_plugin, source_key
-from edgekit.devices.emulated.sysroot import MIRROR, PACKAGES, PYTHON, SUITE, make_sysroot
+from edgekit.devices.emulated.packages import PACKAGES, make_sysroot, pins, unpack_wheels
+from edgekit.devices.emulated.plugin import make_plugin, plugin_key
 from edgekit.devices.emulated.view import arm_python, make_view
-from edgekit.devices.emulated.wheels import pins, unpack_wheels
 from edgekit.errors import DeviceError, EnvironmentSetupError
 from edgekit.paths import cache_dir
 from edgekit.progress import Advance
@@ -39,7 +39,7 @@ class Emulation:
 def find_emulation() -> Emulation:
     """What is set up; DeviceError with the next step where it is not. Makes nothing."""
     places = _places()
-    if lacking := tools.missing("qemu-aarch64"):
+    if lacking := tools.missing(tools.QEMU_ARM):
         raise DeviceError(f"no {lacking[0]} to emulate with. Try: {tools.install_line(lacking)}")
     if not (places.sysroot.is_dir() and places.site.is_dir()):
         raise DeviceError(
@@ -52,12 +52,12 @@ def find_emulation() -> Emulation:
     )
 
 
-def set_up(*, mirror: str | None = None, advance: Advance | None = None) -> Emulation:
+def set_up(*, advance: Advance | None = None) -> Emulation:
     """Make what is missing, and say where it is. EnvironmentSetupError with the line that gets what lacks here."""
     tools.check_setup()
     places, steps = _places(), _Steps(advance)
     steps.begin("Debian's arm64 packages")
-    _once(places.sysroot, lambda made, work: make_sysroot(made, work, mirror or MIRROR))
+    _once(places.sysroot, make_sysroot)
     steps.begin(f"wheels for aarch64: {', '.join(pins())}")
     _once(places.site, lambda made, work: _checked_wheels(places.sysroot, made, work))
     steps.begin("the plugin that counts instructions")
@@ -82,9 +82,9 @@ def _places() -> _Places:
     """Each name changes with what it is made of, so that none ever holds something else."""
     folder = cache_dir() / "emulated"
     return _Places(
-        sysroot=folder / f"{SUITE}-arm64-{_key(PACKAGES)}",
-        site=folder / f"wheels-{_key([PYTHON, *pins()])}",
-        plugin=folder / f"counting-{source_key()}.so",
+        sysroot=folder / f"{debian.SUITE}-arm64-{_key(PACKAGES)}",
+        site=folder / f"wheels-{_key([debian.PYTHON, *pins()])}",
+        plugin=folder / f"counting-{plugin_key(tools.QEMU_ARM)}.so",
     )
 
 
@@ -115,8 +115,9 @@ def _checked_wheels(sysroot: Path, site: Path, work: Path) -> None:
     )
     view = make_view(work / "view", sysroot, board)
     code = f"import sys; sys.path.append({str(site)!r}); {_IMPORTS}"
-    tools.run(
-        ["env", "ORT_DISABLE_TELEMETRY=1", *arm_python(view, board), "-c", code], "importing the wheels"
+    debian.run(
+        ["env", "ORT_DISABLE_TELEMETRY=1", *arm_python(view, board), "-c", code],
+        "the runtimes' wheels for aarch64 do not work under this qemu",
     )
 
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 
+from edgekit.devices import debian
 from edgekit.errors import EnvironmentSetupError
 
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-"""Debian's keys, on Debian and, as a package of the same name, on Ubuntu."""
-_PACKAGES = {
-    "qemu-aarch64": "qemu-user",
-    "qemu-x86_64": "qemu-user",
-    "dpkg": "dpkg",
-    "gcc": "gcc libc6-dev",
-    str(KEYRING): "debian-archive-keyring",
-}
-_LAST_LINES = 3
+QEMU_ARM, QEMU_X86 = "qemu-aarch64", "qemu-x86_64"
+_PACKAGES = {QEMU_ARM: "qemu-user", QEMU_X86: "qemu-user", "gcc": "gcc libc6-dev"}
 
 
-def missing(*needed: str) -> list[str]:
-    """Those of the programs (or files, by their path) that are not here."""
-    return [name for name in needed if not (Path(name).is_file() if "/" in name else shutil.which(name))]
+def missing(*programs: str) -> list[str]:
+    """Those that are not here."""
+    return [name for name in programs if not shutil.which(name)]
+
+
+def path_of(program: str) -> str:
+    """Its path: runners get a PATH of their own."""
+    return shutil.which(program) or program
 
 
 def install_line(lacking: Iterable[str]) -> str:
@@ -34,27 +30,9 @@ def install_line(lacking: Iterable[str]) -> str:
 
 def check_setup() -> None:
     """EnvironmentSetupError, one line, where something is missing without which nothing can be emulated."""
-    if missing("apt-get"):
+    if reason := debian.missing():
+        raise EnvironmentSetupError(f"emulated devices cannot be set up: {reason}")
+    if lacking := missing(QEMU_ARM):
         raise EnvironmentSetupError(
-            "emulated devices are set up with apt-get, which Debian and Ubuntu have: Debian's arm64 packages are fetched "
-            "with it. On another system, run edgekit in a container of Debian"
+            f"emulated devices cannot be set up: no {lacking[0]} here: {install_line(lacking)}"
         )
-    if lacking := missing("qemu-aarch64", "dpkg", str(KEYRING)):
-        raise EnvironmentSetupError(
-            f"emulated devices need {', '.join(lacking)}, and it is not here. Try: {install_line(lacking)}"
-        )
-
-
-def run(command: Sequence[str], what: str, *, timeout_s: float = 900) -> str:
-    """Run a step of the set-up, its stdout. EnvironmentSetupError with the end of its stderr where it fails."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise EnvironmentSetupError(f"{what}: {command[0]} took more than {timeout_s:.0f} s") from None
-    if done.returncode:
-        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise EnvironmentSetupError(f"{what}: {command[0]} failed: {' '.join(lines[-_LAST_LINES:])[-500:]}")
-    return done.stdout

@@ -6,12 +6,12 @@ x86 files of this machine: onnxruntime 1.32 crashes on import, others choose ker
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from edgekit.devices.debian import PYTHON
 from edgekit.devices.emulated.board import Board
 from edgekit.devices.emulated.cores import ArmCore
-from edgekit.devices.emulated.sysroot import PYTHON
+from edgekit.devices.emulated.tools import QEMU_ARM, path_of
 
 _CPU = "sys/devices/system/cpu"
 
@@ -31,15 +31,8 @@ def make_view(folder: Path, sysroot: Path, board: Board) -> Path:
 def arm_python(view: Path, board: Board | None = None) -> tuple[str, ...]:
     """The command of Python in the view (or a bare sysroot), on the board's core."""
     core = ("-cpu", board.core.qemu) if board and board.core else ()
-    # by its path: a runner gets a PATH of its own
-    return (
-        shutil.which("qemu-aarch64") or "qemu-aarch64",
-        "-L",
-        str(view),
-        *core,
-        str(view / f"usr/bin/python{PYTHON}"),
-        "-S",
-    )
+    python = str(view / f"usr/bin/python{PYTHON}")
+    return path_of(QEMU_ARM), "-L", str(view), *core, python, "-S"
 
 
 def _files(board: Board, core: ArmCore) -> dict[str, str]:
