@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ from edgekit.bundles.checks import (
     decode_golden,
     read_golden,
 )
-from edgekit.bundles.golden import GoldenTensors, largest_error
+from edgekit.bundles.golden import GoldenTensors, largest_error, likeness
 from edgekit.bundles.read import Bundle
-from edgekit.contracts import LoadedContract, agreement
+from edgekit.contracts import LoadedContract, Tensor, agreement
 from edgekit.errors import ContractError, DataError, DeviceError
 
 if TYPE_CHECKING:
@@ -91,8 +92,15 @@ def _check_artifact(
         return [Check("artifact", False, f"{runtime} does not answer the golden input as it did: {words}")]
     return [
         Check("artifact", True, f"{runtime} answers the golden input as it did: {words}"),
+        *([] if device.name == "local" else [_bits(device, outputs, golden)]),
         *_check_answer(bundle, contract, golden, GoldenTensors(inputs=golden.inputs, outputs=outputs)),
     ]
+
+
+def _bits(device: Device, outputs: Mapping[str, Tensor], golden: GoldenTensors) -> Check:
+    """How near another processor comes to the build host's answers; nothing is wrong with a difference."""
+    alike = likeness(outputs, golden.outputs)
+    return Check("bits", True, f"on {device.name}: {alike.words}")
 
 
 def _check_answer(

@@ -48,15 +48,8 @@ def print_instructions(item: Measurement) -> None:
 
 def print_answers(item: Measurement) -> None:
     """One line of an emulated device: the golden pair on its instruction set."""
+    from edgekit.bundles.golden import likeness_words
+
     if item.kind == "emulated" and item.golden_equal_share is not None:
-        print_wrapped(f"{item.bundle}: golden pair: {golden_words(item)}")
-
-
-def golden_words(item: Measurement) -> str:
-    """How the answers compare with the build host's."""
-    if item.golden_equal_share == 1:
-        return "bit for bit the build host's"
-    return (
-        f"{item.golden_equal_share:.1%} of the values bit for bit the build host's, largest difference "
-        f"{item.golden_max_difference:.2g} ({item.golden_error:.2g} of the largest value)"
-    )
+        words = likeness_words(item.golden_equal_share, item.golden_max_difference or 0.0)
+        print_wrapped(f"{item.bundle} on {item.device}: {words}")
