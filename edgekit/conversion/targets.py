@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from edgekit.bundles.manifest import IsaCheck
 from edgekit.catalog_schema import Target
+from edgekit.conversion.isa import isa_note
 
 _IMPLIED = {"avx512-vnni": "avx-vnni"}
 """The wider form computes what the narrower one does."""
@@ -14,8 +16,8 @@ def runs_here(target: Target, host: Target) -> bool:
     return target.arch == host.arch and set(target.isa_features) <= features
 
 
-def target_notes(target: Target, host: Target) -> tuple[str, ...]:
-    """What a bundle says about where its figures were taken."""
+def target_notes(target: Target, host: Target, isa: IsaCheck | None = None) -> tuple[str, ...]:
+    """What a bundle says about where its figures were taken; ``isa``: its golden pair on the target's own processor."""
     if target.id == host.id:
         return ()
     if runs_here(target, host):
@@ -27,5 +29,5 @@ def target_notes(target: Target, host: Target) -> tuple[str, ...]:
     other = target.arch if target.arch != host.arch else f"{target.arch} with {', '.join(missing)}"
     return (
         f"not timed: this machine is no {target.id}; chosen by rule (native int8 first)",
-        f"answers compared on the build host ({host.arch}); not verified on {other}",
+        f"answers compared on the build host ({host.arch}); {isa_note(isa) if isa else f'not verified on {other}'}",
     )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from edgekit.bundles import Bundle
-from edgekit.devices import Device
+from edgekit.devices import Device, RunnerSession
 from edgekit.devices.emulated import EmulatedDevice
 from edgekit.profiling.identity import golden_figures, identity
 from edgekit.profiling.record import Instructions, Measurement, MemoryRecord, RunContext
@@ -36,7 +36,7 @@ def profile_emulated(
             advance(done, _STEPS, f"{bundle.path.name} on {device.name}: {doing}")
 
     say(0, "starting")
-    with device.start(bundle.folder, threads=threads) as session:
+    with _started(bundle, device, threads) as session:
         say(1, "loading and first answer")
         session.load()
         session.run(1)
@@ -78,6 +78,12 @@ def instructions(regions: Sequence[Mapping[str, int]]) -> Instructions | None:
             name.removesuffix(_MISSES): count for name, count in classes.items() if name.endswith(_MISSES)
         },
     )
+
+
+def _started(bundle: Bundle, device: Device, threads: int) -> RunnerSession:
+    if isinstance(device, EmulatedDevice):
+        return device.start(bundle.folder, threads=threads, counting=True)
+    return device.start(bundle.folder, threads=threads)
 
 
 def _memory(told: Mapping[str, Any]) -> MemoryRecord:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgekit.catalog import load_catalog
+from edgekit.catalog import Catalog, load_catalog
 from edgekit.devices.emulated import tools
 from edgekit.devices.emulated.board import SCHEME, Board, find_board
 from edgekit.devices.emulated.cores import X86_WITHOUT_VNNI
@@ -23,9 +23,9 @@ COUNTS = "EDGEKIT_COUNTS"
 """Tells the runner where the plugin writes."""
 
 
-def open_emulated(spec: str) -> EmulatedDevice:
+def open_emulated(spec: str, catalog: Catalog | None = None) -> EmulatedDevice:
     """The board that ``emulated:ID`` names. DeviceError where it cannot be emulated or nothing is set up."""
-    board = find_board(spec.removeprefix(SCHEME), load_catalog(told=lambda message: None))
+    board = find_board(spec.removeprefix(SCHEME), catalog or load_catalog(told=lambda message: None))
     if board.arch == "x86_64":
         if lacking := tools.missing(tools.QEMU_X86):
             raise DeviceError(f"{spec}: no {lacking[0]} to emulate with. Try: {tools.install_line(lacking)}")
@@ -44,9 +44,14 @@ class EmulatedDevice:
         self.board = board
         self._emulation = emulation
 
-    def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
-        """Start a runner on the bundle, which is read in place. Raises DeviceError."""
-        transport = EmulatedTransport(self.board, self._emulation)
+    def start(
+        self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False, counting: bool = False
+    ) -> RunnerSession:
+        """Start a runner on the bundle, which is read in place. Raises DeviceError.
+
+        ``counting``: with the plugin, where there is one; it doubles the start.
+        """
+        transport = EmulatedTransport(self.board, self._emulation, counting=counting)
         return start_runner(transport, bundle_dir, device=self.name, threads=threads, keep_peaks=keep_peaks)
 
     def close(self) -> None:
@@ -61,19 +66,20 @@ class EmulatedDevice:
 class EmulatedTransport(LocalTransport):
     """This machine's files, and processes under an emulator."""
 
-    def __init__(self, board: Board, emulation: Emulation | None) -> None:
+    def __init__(self, board: Board, emulation: Emulation | None, *, counting: bool) -> None:
         super().__init__()
         self._board = board
         self._emulation = emulation
+        self._plugin = emulation.plugin if emulation and counting else None
 
     def _python(self) -> Sequence[str]:
         if self._emulation is None:
             return tools.path_of(tools.QEMU_X86), "-cpu", X86_WITHOUT_VNNI, sys.executable
         view = make_view(self._work / "view", self._emulation.sysroot, self._board)
         qemu, *rest = arm_python(view, self._board)
-        if self._emulation.plugin is None:
+        if self._plugin is None:
             return qemu, *rest
-        return qemu, *plugin_option(self._emulation.plugin, self._counts, self._board.caches), *rest
+        return qemu, *plugin_option(self._plugin, self._counts, self._board.caches), *rest
 
     def _environment(self, home: Path, threads: int) -> dict[str, str]:
         given = super()._environment(home, threads)
@@ -82,8 +88,8 @@ class EmulatedTransport(LocalTransport):
         if self._emulation is not None:
             given.pop("LD_LIBRARY_PATH", None)  # libraries of this machine
             given["PYTHONPATH"] = str(self._emulation.site)
-            if self._emulation.plugin:
-                given[COUNTS] = str(self._counts)
+        if self._plugin:
+            given[COUNTS] = str(self._counts)
         return given
 
     @property
