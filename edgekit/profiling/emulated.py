@@ -41,9 +41,10 @@ def profile_emulated(
         session.load()
         session.run(1)
         golden = session.golden() if session.has_golden else None
+        if golden is None:
+            session.run(1)  # a second inference, too: from then on memory is steady
         say(2, "counting")
         regions = session.count(runs or RUNS) if threads == 1 else []
-        session.run(1)  # a steady inference, where none was counted
         memory, context = session.memory(), session.ready
     return Measurement(
         **identity(bundle, device),

@@ -57,13 +57,13 @@ def set_up(*, advance: Advance | None = None) -> Emulation:
     tools.check_setup()
     places, steps = _places(), _Steps(advance)
     steps.begin("Debian's arm64 packages")
-    _once(places.sysroot, make_sysroot)
+    make_once(places.sysroot, make_sysroot)
     steps.begin(f"wheels for aarch64: {', '.join(pins())}")
-    _once(places.site, lambda made, work: _checked_wheels(places.sysroot, made, work))
+    make_once(places.site, lambda made, work: _checked_wheels(places.sysroot, made, work))
     steps.begin("the plugin that counts instructions")
     why = ""
     try:
-        _once(places.plugin, lambda made, work: make_plugin(made, arm_python(places.sysroot), work))
+        make_once(places.plugin, lambda made, work: make_plugin(made, arm_python(places.sysroot), work))
     except EnvironmentSetupError as error:
         why = str(error)
     return Emulation(
@@ -92,7 +92,7 @@ def _key(parts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def _once(final: Path, make: Callable[[Path, Path], None]) -> None:
+def make_once(final: Path, make: Callable[[Path, Path], None]) -> None:
     """Make ``final`` aside and move it into place, where it is not there yet; others wait meanwhile."""
     if final.exists():
         return
