@@ -52,12 +52,23 @@ class TimedRuns:
     """What the first run after loading took to compare with the golden pair, outside of every sample."""
     age_ms: float
     """Since the runner's start, by the device's own clock, in steps of 10 ms; 0 where it does not tell."""
+    instructions: tuple[int, ...] | None = None
+    """Of each inference, on a device that counts them."""
 
 
 class RunnerSession:
     """One bundle on one device. Every method raises DeviceError with the runner's own words when it fails."""
 
-    def __init__(self, transport: Transport, process: Process, *, where: str) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        process: Process,
+        *,
+        where: str,
+        instructions_per_ms: float | None = None,
+    ) -> None:
+        """``instructions_per_ms``: of a device whose clock counts instructions."""
+        self._instructions_per_ms = instructions_per_ms
         self._transport = transport
         self._process = process
         self._where = where
@@ -116,6 +127,7 @@ class RunnerSession:
             process_cpu_ms=float(reply["process_cpu_ms"]),
             check_ms=float(reply["check_ms"]),
             age_ms=float(reply["age_ms"]),
+            instructions=self._counted(reply["samples_ms"]),
         )
 
     def infer(self, inputs: Sequence[Tensors]) -> list[dict[str, npt.NDArray[Any]]]:
@@ -165,6 +177,11 @@ class RunnerSession:
             self._process.stop()
         finally:
             self._transport.close()
+
+    def _counted(self, samples_ms: Sequence[float]) -> tuple[int, ...] | None:
+        if self._instructions_per_ms is None:
+            return None
+        return tuple(round(sample * self._instructions_per_ms) for sample in samples_ms)
 
     def _reply(self, timeout_s: float) -> dict[str, Any]:
         try:

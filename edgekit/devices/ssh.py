@@ -28,9 +28,14 @@ class SshDevice:
         name: str,
         kind: MeasurementKind = "measured",
         client: Sequence[str] = (),
+        instructions_per_ms: float | None = None,
         told: Callable[[str], None] | None = None,
     ) -> None:
-        """``client``: further arguments of ssh; ``told`` hears what a user should know, such as what is sent."""
+        """``client``: further arguments of ssh; ``told`` hears what a user should know, such as what is sent.
+
+        ``instructions_per_ms``: of a virtual board, whose clock counts instructions.
+        """
+        self._instructions_per_ms = instructions_per_ms
         self.name, self.kind = name, kind
         self._board, self._client, self._told = board, client, told or (lambda _: None)
         self._connection: Connection | None = None
@@ -48,7 +53,12 @@ class SshDevice:
         process = transport.start(
             "runner", [*arguments, *(["--keep-peaks"] if keep_peaks else [])], threads=threads
         )
-        return RunnerSession(transport, process, where=f"{bundle_dir.name} on {self.name}")
+        return RunnerSession(
+            transport,
+            process,
+            where=f"{bundle_dir.name} on {self.name}",
+            instructions_per_ms=self._instructions_per_ms,
+        )
 
     def close(self) -> None:
         """Remove what is on the board but the runtimes, and disconnect; may be called again."""

@@ -17,9 +17,10 @@ from typing import Any
 from edgekit.bundles import Bundle, read_bundle
 from edgekit.devices import Device, RunnerSession
 from edgekit.profiling.blocks import TimedBlock, latency_record, time_block, warm_up
+from edgekit.profiling.counted import count, run_context
 from edgekit.profiling.memory import PhaseMemory
 from edgekit.profiling.names import source_operators
-from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, RunContext, Start
+from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, Start
 from edgekit.progress import Advance
 
 PROCESSES = 5
@@ -71,6 +72,8 @@ def profile(
     """Measure the bundle (folder or zip) on ``device``. DeviceError where it fails or answers wrongly."""
     if isinstance(bundle, Path):
         bundle = read_bundle(bundle)
+    if device.kind == "emulated":
+        return count(bundle, device, threads=threads, advance=advance)
     taken, began = datetime.now(UTC), time.perf_counter()
     shares, parts = _shares(extent or Extent()), list[_Part]()
     for process, share in enumerate(shares):
@@ -107,7 +110,7 @@ def _measurement(
         operators_method=first.warm.method,
         starts=tuple(part.start for part in parts),
         golden_error=first.golden_error,
-        context=RunContext(**first.context),
+        context=run_context(first.context),
         duration_s=duration_s,
         taken_utc=taken.isoformat(timespec="seconds"),
     )

@@ -113,13 +113,15 @@ class Measurement(Strict):
     device: str
     kind: MeasurementKind
     latency_ms: LatencyRecord | None
-    cold_start_ms: float
+    """None where no clock tells it: an emulated device's time means nothing."""
+    cold_start_ms: float | None
     """From starting the process to its first answer, median of ``starts``; files are in the page cache."""
-    warm_start_ms: float
+    warm_start_ms: float | None
     """Load and first inference of a second session in the running process."""
-    load_ms: float
+    load_ms: float | None
     memory_bytes: MemoryRecord
     instructions: int | None = None
+    """Of one inference, on a device that counts them."""
     operators: tuple[OperatorTime, ...]
     operators_method: str = ""
     """How the operators' times were obtained, or why there are none."""

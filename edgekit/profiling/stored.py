@@ -47,7 +47,7 @@ def compare_measurements(a: Measurement, b: Measurement) -> Comparison:
         raise EdgekitError(
             f"{a.bundle} is {a.kind}, {b.bundle} is {b.kind}: these are not comparable figures"
         )
-    metrics = [_cold_start(a, b), _memory(a, b)]
+    metrics = [*_cold_start(a, b), _memory(a, b)]
     if a.latency_ms and b.latency_ms:
         metrics = [*_latency(_Timed.of(a, a.latency_ms), _Timed.of(b, b.latency_ms)), *metrics]
     return Comparison(
@@ -174,13 +174,16 @@ def _clock_difference(a: _Timed, b: _Timed) -> float:
     return difference if difference > _SAME_CLOCK else 0.0
 
 
-def _cold_start(a: Measurement, b: Measurement) -> Metric:
+def _cold_start(a: Measurement, b: Measurement) -> list[Metric]:
     first, second = _walls(a), _walls(b)
-    return _metric("cold_start", first, second, "wall time", _start_disturbance(b), _start_disturbance(a))
+    if not first or not second:
+        return []
+    return [_metric("cold_start", first, second, "wall time", _start_disturbance(b), _start_disturbance(a))]
 
 
 def _walls(measurement: Measurement) -> list[float]:
-    return [start.wall_ms for start in measurement.starts] or [measurement.cold_start_ms]
+    known = [] if measurement.cold_start_ms is None else [measurement.cold_start_ms]
+    return [start.wall_ms for start in measurement.starts] or known
 
 
 def _start_disturbance(measurement: Measurement) -> float:

@@ -49,6 +49,8 @@ def test_every_process_contributes_a_cold_start(measured: Measurement) -> None:
     assert len(measured.starts) == 5
     assert {block.process for block in measured.latency_ms.blocks} == set(range(5))
     # importing numpy and the runtime alone takes longer than a second session of this small net
+    assert measured.cold_start_ms is not None
+    assert measured.warm_start_ms is not None
     assert measured.cold_start_ms > measured.warm_start_ms > 0
     assert all(0 < start.load_ms < start.wall_ms for start in measured.starts)
 

@@ -16,6 +16,9 @@ from edgekit.errors import DeviceError
 from edgekit.vocabulary import MeasurementKind
 
 SCHEME = "vm:"
+INSTRUCTIONS_PER_MS = 1e6
+"""The guest's clock goes on by a nanosecond with each instruction (``-icount shift=0``)."""
+_QEMU_CORE = re.compile(r"(cortex|neoverse)-[a-z]\d+(ae)?")
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 _EXAMPLE = "such as vm:raspberry-pi-4 or vm:raspberry-pi-4?ram=256MB"
 
@@ -56,7 +59,8 @@ class VmDevice:
         if self._ssh is None:
             self._machine = Machine(find_board(), self._hardware, name=self.name)
             self._ssh = SshDevice(
-                SshAddress(host=HOST_NAME), name=self.name, kind=self.kind, client=self._machine.client,
+                SshAddress(host=HOST_NAME), name=self.name, kind=self.kind,
+                instructions_per_ms=INSTRUCTIONS_PER_MS, client=self._machine.client,
                 told=self._told,
             )  # fmt: skip
         return self._ssh
@@ -69,14 +73,13 @@ def read_hardware(spec: str) -> Hardware:
     catalog = load_catalog()
     target = catalog.target(target_id)
     if target.arch != "aarch64":
-        raise DeviceError(
-            f"'{spec}': the virtual board is a 64-bit Arm one, {target_id} is {target.arch or 'any'}"
-        )
-    if target.profile is None:
-        raise DeviceError(f"'{spec}': {target_id} has no profile that says which core it has")
-    clusters = catalog.profile(target.profile).cpu.clusters
+        raise DeviceError(f"'{spec}': the virtual board is a 64-bit Arm one, {target_id} is {target.arch}")
+    fastest = catalog.profile(target.profile).cpu.clusters[0].core
+    core = _QEMU_CORE.search(fastest.lower())
+    if core is None:
+        raise DeviceError(f"'{spec}': no QEMU emulates its core, {fastest}")
     ram = read_ram(given["ram"], spec) if "ram" in given else target.memory.ram_bytes
-    return Hardware(core=clusters[0].core.lower(), ram_bytes=ram)
+    return Hardware(core=core[0], ram_bytes=ram)
 
 
 def read_ram(text: str, spec: str) -> int:
