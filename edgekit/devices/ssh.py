@@ -48,7 +48,8 @@ class SshDevice:
         runner = self._send("runner", {"runner": RUNNER})
         bundle = self._send(_digest(manifest), {"bundle": bundle_dir.resolve()})
         packages = python_path(connection, _runtime(manifest), self._told)
-        transport = SshTransport(connection, [runner, *packages])
+        where = f"{bundle_dir.name} on {self.name}"
+        transport = SshTransport(connection, [runner, *packages], where=where)
         arguments = ["serve", f"{bundle}/bundle", "--threads", str(threads)]
         process = transport.start(
             "runner", [*arguments, *(["--keep-peaks"] if keep_peaks else [])], threads=threads
@@ -56,7 +57,7 @@ class SshDevice:
         return RunnerSession(
             transport,
             process,
-            where=f"{bundle_dir.name} on {self.name}",
+            where=where,
             instructions_per_ms=self._instructions_per_ms,
         )
 

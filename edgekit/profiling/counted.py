@@ -9,6 +9,7 @@ from typing import Any
 
 from edgekit.bundles import Bundle
 from edgekit.devices import Device
+from edgekit.errors import EdgekitError
 from edgekit.host.arm_parts import core_name
 from edgekit.profiling.memory import PhaseMemory
 from edgekit.profiling.record import Measurement, RunContext
@@ -21,6 +22,11 @@ COUNTED_RUNS = 5
 
 def count(bundle: Bundle, device: Device, *, threads: int = 1, advance: Advance | None = None) -> Measurement:
     """One process: load, check, warm up, count. DeviceError where it fails, does not fit or answers wrongly."""
+    if threads != 1:
+        raise EdgekitError(
+            f"{device.name}: counts instructions of one thread: several wait for each other, and waiting counts too. "
+            "Use --threads 1"
+        )
     taken, began = datetime.now(UTC), time.perf_counter()
     manifest = bundle.manifest
     if advance:

@@ -38,11 +38,6 @@ class VmDevice:
 
     def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
         """Start a runner on the bundle. Raises DeviceError."""
-        if threads != 1:
-            raise DeviceError(
-                f"{self.name}: counts instructions of one thread: several wait for each other, which counts too. "
-                "Use --threads 1"
-            )
         return self._board().start(bundle_dir, threads=threads, keep_peaks=keep_peaks)
 
     def close(self) -> None:
