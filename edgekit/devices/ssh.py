@@ -72,6 +72,10 @@ class SshDevice:
         """What the board says of itself."""
         return self._connected().facts
 
+    def run(self, command: str) -> tuple[int, str]:
+        """Run a shell command on the board; exit status and what it said."""
+        return self._connected().run(command)
+
     def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = Connection(self._board, name=self.name, client=self._client, told=self._told)

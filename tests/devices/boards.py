@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
-SetEnv {environment}
+SetEnv XDG_CACHE_HOME="{folder}/cache"
 """
 _CLIENT = """\
 Host {host}
@@ -86,15 +86,14 @@ def missing() -> str | None:
 
 
 @contextmanager
-def ssh_server(folder: Path, environment: Sequence[str] = ()) -> Iterator[SshServer]:
-    """Serve from ``folder`` until the end of the block; ``environment`` of whoever logs in, as NAME=value."""
+def ssh_server(folder: Path, *settings: str) -> Iterator[SshServer]:
+    """Serve from ``folder`` until the end of the block, with further lines of sshd's configuration."""
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # the service makes it, and there is none
     for name in ("host_key", "user_key"):
         make_key(folder / name)
     port = _free_port()
-    settings = " ".join(['XDG_CACHE_HOME="{}"'.format(folder / "cache"), *environment])
-    (folder / "sshd_config").write_text(_SERVER.format(port=port, folder=folder, environment=settings))
+    (folder / "sshd_config").write_text(_SERVER.format(port=port, folder=folder) + "".join(settings))
     (folder / "config").write_text(
         _CLIENT.format(host=HOST, port=port, user=getpass.getuser(), folder=folder)
     )

@@ -116,7 +116,9 @@ def bare(tmp_path: Path) -> Iterator[tuple[SshServer, Path]]:
     for name in ("sh", "mkdir"):
         (programs / name).symlink_to(shutil.which(name) or "")
     (tmp_path / "server").mkdir()
-    with boards.ssh_server(tmp_path / "server", [f'PATH="{programs}"']) as running:
+    # the login shell's own files would add to its PATH
+    only = f'env -i PATH={programs} XDG_CACHE_HOME={tmp_path}/server/cache /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
+    with boards.ssh_server(tmp_path / "server", f"ForceCommand exec {only}\n") as running:
         yield running, programs
 
 
@@ -129,7 +131,7 @@ def test_a_python_that_is_too_old(bare: tuple[SshServer, Path]) -> None:
     """The word of an old one, since none can be installed here."""
     server, programs = bare
     old = programs / "python3"
-    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.6.9"\nexit 1\n')
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] || exit 1\necho "Python 3.6.9"\n')
     old.chmod(0o755)
     said = refusal(server, NAME)
     assert "needs Python 3.9 or newer there, and found Python 3.6.9" in said

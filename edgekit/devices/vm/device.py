@@ -38,7 +38,7 @@ class VmDevice:
 
     def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
         """Start a runner on the bundle. Raises DeviceError."""
-        return self._board().start(bundle_dir, threads=threads, keep_peaks=keep_peaks)
+        return self.ssh().start(bundle_dir, threads=threads, keep_peaks=keep_peaks)
 
     def close(self) -> None:
         """Switch the board off; may be called again."""
@@ -50,7 +50,8 @@ class VmDevice:
                 self._machine.close()
             self._ssh = self._machine = None
 
-    def _board(self) -> SshDevice:
+    def ssh(self) -> SshDevice:
+        """The board as whoever logs in sees it, booted where it is not. Raises DeviceError."""
         if self._ssh is None:
             self._machine = Machine(find_board(), self._hardware, name=self.name)
             self._ssh = SshDevice(
