@@ -30,7 +30,7 @@ def print_instructions(item: Measurement) -> None:
     spread = (max(found.samples) - min(found.samples)) / found.total
     print_wrapped(
         f"{item.bundle}: {found.total / 1e6:.3f} M instructions an inference ({item.kind} on {item.device}), "
-        f"middle of {len(found.samples)}, which differ by {spread:.4%}"
+        f"fewest of {len(found.samples)}, which differ by {spread:.4%}"
     )
     classes = sorted(found.by_class.items(), key=lambda entry: -entry[1])
     rows = [

@@ -78,16 +78,31 @@ def _write(facts: dict[str, Any], out: Path) -> None:
 
 
 def _print(measurements: list[Measurement]) -> None:
-    if any(item.latency_ms for item in measurements):
-        columns = ["bundle~", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
-        print_table(columns, [_row(item) for item in measurements])
-    columns = ["memory, MB~", "kind", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
-    print_table(columns, [_memory_row(item) for item in measurements])
+    column, names = _named(measurements)
+    columns = [column, "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
+    print_table(columns, [[name, *_row(item)] for name, item in zip(names, measurements, strict=True)])
+    columns = [f"memory in MB\n{column}", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
+    rows = [[name, *_memory_row(item)] for name, item in zip(names, measurements, strict=True)]
+    if any(item.instructions is not None for item in measurements):
+        columns.append("million\ninstr.>")
+        rows = [[*row, _millions(item)] for row, item in zip(rows, measurements, strict=True)]
+    print_table(columns, rows)
     for item in measurements:
         print_instructions(item)
         print_answers(item)
         _print_operators(item)
         _print_conditions(item)
+
+
+def _named(measurements: list[Measurement]) -> tuple[str, list[str]]:
+    """A column for what tells the rows apart, and its cells: bundles, devices, or both."""
+    bundles = [item.bundle.removesuffix(".edgekit") for item in measurements]
+    devices = [item.device for item in measurements]
+    if len(set(devices)) == 1:
+        return "bundle~", bundles
+    if len(set(bundles)) == 1:
+        return "device~", devices
+    return "bundle, device~", [f"{bundle}, {device}" for bundle, device in zip(bundles, devices, strict=True)]
 
 
 def _row(item: Measurement) -> list[str]:
@@ -102,15 +117,17 @@ def _row(item: Measurement) -> list[str]:
         if latency
         else ["", "", "", ""]
     )
-    starts = ["" if ms is None else f"{ms:.0f}" for ms in (item.cold_start_ms, item.warm_start_ms)]
-    return [item.bundle.removesuffix(".edgekit"), item.kind, *times, *starts]
+    starts = ["" if start is None else f"{start:.0f}" for start in (item.cold_start_ms, item.warm_start_ms)]
+    return [item.kind, *times, *starts]
+
+
+def _millions(item: Measurement) -> str:
+    return "" if item.instructions is None else f"{item.instructions.total / 1e6:.2f}"
 
 
 def _memory_row(item: Measurement) -> list[str]:
     memory = item.memory_bytes
     return [
-        item.bundle.removesuffix(".edgekit"),
-        item.kind,
         *(_mb(size) for size in (memory.base, memory.load, memory.first, memory.steady, memory.peak)),
         _mb(memory.kernel_peak) if memory.kernel_peak else "",
     ]
@@ -151,9 +168,10 @@ def _print_conditions(item: Measurement) -> None:
     samples = f"{latency.samples} inferences in {len(item.starts)} processes, " if latency else ""
     load = "" if context.load_average_1m is None else f", load {context.load_average_1m:.1f}"
     governor = f", governor {context.governor}" if context.governor else ""
+    ram = f", {context.ram_bytes / 1e6:.0f} MB of memory" if context.ram_bytes else ""
     conditions = (
         f"{item.bundle}: {item.kind} on {item.device}, {context.runtime} {context.runtime_version}, "
-        f"{samples}{context.threads} of {context.cores} cores of {context.cpu}{governor}{load}"
+        f"{samples}{context.threads} of {context.cores} cores of {context.cpu}{ram}{governor}{load}"
     )
     print_wrapped(conditions)
     typer.echo()

@@ -28,9 +28,14 @@ class SshDevice:
         name: str,
         kind: MeasurementKind = "measured",
         client: Sequence[str] = (),
+        instructions_per_ms: float | None = None,
         told: Callable[[str], None] | None = None,
     ) -> None:
-        """``client``: further arguments of ssh; ``told`` hears what a user should know, such as what is sent."""
+        """``client``: further arguments of ssh; ``told`` hears what a user should know, such as what is sent.
+
+        ``instructions_per_ms``: of a virtual board, whose clock counts instructions.
+        """
+        self._instructions_per_ms = instructions_per_ms
         self.name, self.kind = name, kind
         self._board, self._client, self._told = board, client, told or (lambda _: None)
         self._connection: Connection | None = None
@@ -43,12 +48,18 @@ class SshDevice:
         runner = self._send("runner", {"runner": RUNNER})
         bundle = self._send(_digest(manifest), {"bundle": bundle_dir.resolve()})
         packages = python_path(connection, _runtime(manifest), self._told)
-        transport = SshTransport(connection, [runner, *packages])
+        where = f"{bundle_dir.name} on {self.name}"
+        transport = SshTransport(connection, [runner, *packages], where=where)
         arguments = ["serve", f"{bundle}/bundle", "--threads", str(threads)]
         process = transport.start(
             "runner", [*arguments, *(["--keep-peaks"] if keep_peaks else [])], threads=threads
         )
-        return RunnerSession(transport, process, where=f"{bundle_dir.name} on {self.name}")
+        return RunnerSession(
+            transport,
+            process,
+            where=where,
+            instructions_per_ms=self._instructions_per_ms,
+        )
 
     def close(self) -> None:
         """Remove what is on the board but the runtimes, and disconnect; may be called again."""
@@ -60,6 +71,10 @@ class SshDevice:
     def facts(self) -> dict[str, Any]:
         """What the board says of itself."""
         return self._connected().facts
+
+    def run(self, command: str) -> tuple[int, str]:
+        """Run a shell command on the board; exit status and what it said."""
+        return self._connected().run(command)
 
     def _connected(self) -> Connection:
         if self._connection is None:

@@ -258,7 +258,7 @@ def _agent_command(board: SshAddress) -> str:
         'command -v "$p" >/dev/null 2>&1 || continue; '
         f'if "$p" -c {shlex.quote(check)} 2>/dev/null; then '
         f'exec "$p" -u -c {shlex.quote(source)} {owner()}; fi; '
-        'found="$found $("$p" -V 2>&1),"; done; '
+        'v=$("$p" -V 2>&1) && found="$found $v,"; done; '
         f'echo "{_NO_PYTHON}$found"'
     )
 

@@ -17,14 +17,17 @@ from edgekit.telemetry import opt_out
 
 _SSH_FAILED = 255
 _SIGNALLED = 128
+_EXHAUSTED = 0.1
+"""Share of the memory below which a program's own pages are what the kernel drops next."""
 _numbers = count(1)
 
 
 class SshTransport:
     """One folder in the connection's work folder; ``python_path`` are folders on the board."""
 
-    def __init__(self, connection: Connection, python_path: Sequence[str]) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, python_path: Sequence[str], *, where: str) -> None:
+        """``where``: the bundle and the board, for messages."""
+        self._connection, self._where = connection, where
         self._python_path = tuple(python_path)
         self._folder = f"{connection.work}/run-{next(_numbers)}"
         self._closed = False
@@ -57,7 +60,7 @@ class SshTransport:
             },
             self._folder,
         )
-        return SshProcess(self._connection, self._connection.start(command), self._folder)
+        return SshProcess(self._connection, self._connection.start(command), self._folder, self._where)
 
     def close(self) -> None:
         if not self._closed and self._connection.alive:
@@ -77,8 +80,8 @@ class SshProcess:
 
     pid: int | None = None
 
-    def __init__(self, connection: Connection, channel: LocalProcess, folder: str) -> None:
-        self._connection, self._channel, self._folder = connection, channel, folder
+    def __init__(self, connection: Connection, channel: LocalProcess, folder: str, where: str) -> None:
+        self._connection, self._channel, self._folder, self._where = connection, channel, folder, where
         self.started = channel.started
 
     def write_line(self, line: str) -> None:
@@ -89,7 +92,11 @@ class SshProcess:
             raise
 
     def read_line(self, timeout_s: float) -> str | None:
-        line = self._channel.read_line(timeout_s)
+        try:
+            line = self._channel.read_line(timeout_s)
+        except TimeoutError:
+            self._thrashing(timeout_s)
+            raise
         if line is None:
             self._explain()
         return line
@@ -110,17 +117,29 @@ class SshProcess:
         if status == -SIGKILL:
             self._killed()
 
+    def _thrashing(self, timeout_s: float) -> None:
+        """Raise DeviceError where the board has no memory left to go on with, yet nothing was killed."""
+        if not self._connection.alive:
+            self._connection.lost()
+        memory = self._connection.ask("memory")
+        ram, available = memory["ram_bytes"], memory["available_bytes"]
+        if ram and available is not None and available < _EXHAUSTED * ram:
+            raise DeviceError(
+                f"{self._where}: no answer within {timeout_s:.0f} s: {available / 1e6:.0f} of the board's "
+                f"{ram / 1e6:.0f} MB of memory are left, too few to run in: it only reads its own programs again"
+            )
+
     def _killed(self) -> NoReturn:
         memory = self._connection.ask("memory")
         ram, words = memory["ram_bytes"], memory["words"]
         of = f" of {ram / 1e6:.0f} MB" if ram else ""
         if words:
             raise DeviceError(
-                f"{self._connection.name}: does not fit into the memory{of}: the kernel killed the runner: {words}"
+                f"{self._where}: does not fit into the memory{of}: the kernel killed the runner: {words}"
             )
         raise DeviceError(
-            f"{self._connection.name}: the runner was killed (SIGKILL). Its kernel's log cannot be read by this "
-            f"user, or has no word of it; most often the memory{of} ran out"
+            f"{self._where}: the runner was killed (SIGKILL). The kernel's log there has no word of it, or is kept "
+            f"from this user; most often the memory{of} ran out"
         )
 
 

@@ -41,7 +41,9 @@ def _line_with(words: str, marks: tuple[str, ...]) -> str:
 
 
 def _changed(words: str, board: SshAddress) -> str:
-    place = f"[{board.host}]:{board.port}" if board.port not in (None, 22) else board.host
+    # by the name that known_hosts has it under, which the user's configuration may have made another
+    said = re.search(r"Host key for (\S+) has changed", words)
+    place = said[1] if said else board.host
     return (
         "its host key is not the one that known_hosts has: another machine answers there, or the board was set up "
         f"anew. Only if you know why, forget the old key: ssh-keygen -R '{place}'"

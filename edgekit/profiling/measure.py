@@ -17,11 +17,11 @@ from typing import Any
 from edgekit.bundles import Bundle, read_bundle
 from edgekit.devices import Device, GoldenCheck, RunnerSession
 from edgekit.profiling.blocks import TimedBlock, latency_record, time_block, warm_up
-from edgekit.profiling.emulated import profile_emulated
+from edgekit.profiling.counted import count, run_context
 from edgekit.profiling.identity import golden_figures, identity
 from edgekit.profiling.memory import PhaseMemory
 from edgekit.profiling.names import source_operators
-from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, RunContext, Start
+from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, Start
 from edgekit.progress import Advance
 
 PROCESSES = 5
@@ -78,7 +78,7 @@ def profile(
         bundle = read_bundle(bundle)
     if device.kind == "emulated":
         runs = extent.runs if extent else None
-        return profile_emulated(bundle, device, threads=threads, runs=runs, advance=advance)
+        return count(bundle, device, threads=threads, runs=runs, advance=advance)
     taken, began = datetime.now(UTC), time.perf_counter()
     shares, parts = _shares(extent or Extent()), list[_Part]()
     for process, share in enumerate(shares):
@@ -108,7 +108,7 @@ def _measurement(
         operators_method=first.warm.method,
         starts=tuple(part.start for part in parts),
         **golden_figures(first.golden),
-        context=RunContext(**first.context),
+        context=run_context(first.context),
         duration_s=duration_s,
         taken_utc=taken.isoformat(timespec="seconds"),
     )

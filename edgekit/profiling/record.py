@@ -84,12 +84,12 @@ class Instructions(Strict):
     """Instructions of one inference on one thread, counted by an emulator: free of noise, and no time."""
 
     total: int
-    """The middle one of ``samples``."""
+    """The fewest of ``samples``: whatever comes in between adds."""
     samples: tuple[int, ...]
-    by_class: dict[str, int]
-    """Of the middle inference; empty where the instruction set is not told apart."""
-    cache_misses: dict[str, int]
-    """Of the middle inference, by level of a simulated data cache of the board's size (least recently used goes, no
+    by_class: dict[str, int] = Field(default_factory=dict)
+    """Of that inference; empty where the instruction set is not told apart."""
+    cache_misses: dict[str, int] = Field(default_factory=dict)
+    """Of that inference, by level of a simulated data cache of the board's size (least recently used goes, no
     prefetching); empty where the size is not known."""
 
 
@@ -126,6 +126,7 @@ class Measurement(Strict):
     device: str
     kind: MeasurementKind
     latency_ms: LatencyRecord | None
+    """None where no clock tells it: an emulated device's time means nothing."""
     cold_start_ms: float | None
     """From starting the process to its first answer, median of ``starts``; files are in the page cache."""
     warm_start_ms: float | None

@@ -52,11 +52,7 @@ def compare_measurements(a: Measurement, b: Measurement) -> Comparison:
     metrics: list[Metric] = []
     if a.latency_ms and b.latency_ms:
         metrics += _latency(_Timed.of(a, a.latency_ms), _Timed.of(b, b.latency_ms))
-    if (first := _walls(a)) and (second := _walls(b)):
-        metrics.append(
-            _metric("cold_start", first, second, "wall time", _start_disturbance(b), _start_disturbance(a))
-        )
-    metrics.append(_memory(a, b))
+    metrics += [*_cold_start(a, b), _memory(a, b)]
     if a.instructions and b.instructions:
         counts = [[float(count) for count in side.samples] for side in (a.instructions, b.instructions)]
         metrics.append(_metric("instructions", counts[0], counts[1], "counted, one thread", 0.0, 0.0))
@@ -184,11 +180,16 @@ def _clock_difference(a: _Timed, b: _Timed) -> float:
     return difference if difference > _SAME_CLOCK else 0.0
 
 
+def _cold_start(a: Measurement, b: Measurement) -> list[Metric]:
+    first, second = _walls(a), _walls(b)
+    if not first or not second:
+        return []
+    return [_metric("cold_start", first, second, "wall time", _start_disturbance(b), _start_disturbance(a))]
+
+
 def _walls(measurement: Measurement) -> list[float]:
-    """Of each process; none where nothing was timed."""
-    if measurement.starts or measurement.cold_start_ms is None:
-        return [start.wall_ms for start in measurement.starts]
-    return [measurement.cold_start_ms]
+    known = [] if measurement.cold_start_ms is None else [measurement.cold_start_ms]
+    return [start.wall_ms for start in measurement.starts] or known
 
 
 def _start_disturbance(measurement: Measurement) -> float:

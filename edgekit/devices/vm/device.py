@@ -16,6 +16,9 @@ from edgekit.errors import DeviceError
 from edgekit.vocabulary import MeasurementKind
 
 SCHEME = "vm:"
+INSTRUCTIONS_PER_MS = 1e6
+"""The guest's clock goes on by a nanosecond with each instruction (``-icount shift=0``)."""
+_QEMU_CORE = re.compile(r"(cortex|neoverse)-[a-z]\d+(ae)?")
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 _EXAMPLE = "such as vm:raspberry-pi-4 or vm:raspberry-pi-4?ram=256MB"
 
@@ -35,12 +38,7 @@ class VmDevice:
 
     def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
         """Start a runner on the bundle. Raises DeviceError."""
-        if threads != 1:
-            raise DeviceError(
-                f"{self.name}: counts instructions of one thread: several wait for each other, which counts too. "
-                "Use --threads 1"
-            )
-        return self._board().start(bundle_dir, threads=threads, keep_peaks=keep_peaks)
+        return self.ssh().start(bundle_dir, threads=threads, keep_peaks=keep_peaks)
 
     def close(self) -> None:
         """Switch the board off; may be called again."""
@@ -52,11 +50,13 @@ class VmDevice:
                 self._machine.close()
             self._ssh = self._machine = None
 
-    def _board(self) -> SshDevice:
+    def ssh(self) -> SshDevice:
+        """The board as whoever logs in sees it, booted where it is not. Raises DeviceError."""
         if self._ssh is None:
             self._machine = Machine(find_board(), self._hardware, name=self.name)
             self._ssh = SshDevice(
-                SshAddress(host=HOST_NAME), name=self.name, kind=self.kind, client=self._machine.client,
+                SshAddress(host=HOST_NAME), name=self.name, kind=self.kind,
+                instructions_per_ms=INSTRUCTIONS_PER_MS, client=self._machine.client,
                 told=self._told,
             )  # fmt: skip
         return self._ssh
@@ -69,14 +69,13 @@ def read_hardware(spec: str) -> Hardware:
     catalog = load_catalog()
     target = catalog.target(target_id)
     if target.arch != "aarch64":
-        raise DeviceError(
-            f"'{spec}': the virtual board is a 64-bit Arm one, {target_id} is {target.arch or 'any'}"
-        )
-    if target.profile is None:
-        raise DeviceError(f"'{spec}': {target_id} has no profile that says which core it has")
-    clusters = catalog.profile(target.profile).cpu.clusters
+        raise DeviceError(f"'{spec}': the virtual board is a 64-bit Arm one, {target_id} is {target.arch}")
+    fastest = catalog.profile(target.profile).cpu.clusters[0].core
+    core = _QEMU_CORE.search(fastest.lower())
+    if core is None:
+        raise DeviceError(f"'{spec}': no QEMU emulates its core, {fastest}")
     ram = read_ram(given["ram"], spec) if "ram" in given else target.memory.ram_bytes
-    return Hardware(core=clusters[0].core.lower(), ram_bytes=ram)
+    return Hardware(core=core[0], ram_bytes=ram)
 
 
 def read_ram(text: str, spec: str) -> int:

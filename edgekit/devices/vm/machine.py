@@ -101,9 +101,7 @@ class Machine:
                     f"{self._name}: {QEMU} ended: {words.rpartition(chr(10))[2] or self._last_line()}"
                 )
             if "Kernel panic" in self.console:
-                raise DeviceError(
-                    f"{self._name}: does not boot with so little memory: {_panic(self.console)}"
-                )
+                raise DeviceError(f"{self._name}: its kernel does not come up: {_panic(self.console)}")
             if _greets(port):
                 return True
             time.sleep(0.2)

@@ -13,22 +13,28 @@ from typing import Any
 from edgekit.bundles import Bundle
 from edgekit.devices import Device, RunnerSession
 from edgekit.devices.emulated import EmulatedDevice
+from edgekit.host.arm_parts import core_name
 from edgekit.profiling.identity import golden_figures, identity
-from edgekit.profiling.record import Instructions, Measurement, MemoryRecord, RunContext
+from edgekit.profiling.memory import PhaseMemory
+from edgekit.profiling.record import Instructions, Measurement, RunContext
 from edgekit.progress import Advance
 
 RUNS = 3
-"""Counted inferences: they differ by less than 0.01 %, and the middle one is taken."""
+"""Counted inferences. Under qemu-user they differ by less than 0.01 %; a guest's kernel adds a few parts in a thousand,
+and the fewest is the artifact's."""
 _STEPS = 3
 _MISSES = "_misses"
 _NOT_TIMED = "an emulator's seconds say nothing of the device"
 _SEVERAL_THREADS = "counted on one thread only: threads that wait for work spin, which is instructions, too"
 
 
-def profile_emulated(
+def count(
     bundle: Bundle, device: Device, *, threads: int, runs: int | None = None, advance: Advance | None = None
 ) -> Measurement:
-    """Load, check the golden pair, and count ``runs`` inferences. DeviceError where it fails or answers wrongly."""
+    """Load, check the golden pair, and count ``runs`` inferences.
+
+    DeviceError where it fails, does not fit or answers wrongly.
+    """
     taken, began = datetime.now(UTC), time.perf_counter()
 
     def say(done: int, doing: str) -> None:
@@ -37,6 +43,7 @@ def profile_emulated(
 
     say(0, "starting")
     with _started(bundle, device, threads) as session:
+        memory = PhaseMemory(session)
         say(1, "loading and first answer")
         session.load()
         session.run(1)
@@ -45,38 +52,44 @@ def profile_emulated(
             session.run(1)  # a second inference, too: from then on memory is steady
         say(2, "counting")
         regions = session.count(runs or RUNS) if threads == 1 else []
-        memory, context = session.memory(), session.ready
-    return Measurement(
-        **identity(bundle, device),
-        latency_ms=None,
-        cold_start_ms=None,
-        warm_start_ms=None,
-        load_ms=None,
-        memory_bytes=_memory(memory),
-        instructions=instructions(regions),
-        why_no_instructions="" if regions else _why_none(device, threads),
-        operators=(),
-        operators_method=_NOT_TIMED,
-        **golden_figures(golden),
-        # how busy and how warm this machine is has no part in it
-        context=RunContext(**{**context, "load_average_1m": None, "temperature_c": None, "governor": None}),
-        duration_s=time.perf_counter() - began,
-        taken_utc=taken.isoformat(timespec="seconds"),
-    )
+        return Measurement(
+            **identity(bundle, device),
+            latency_ms=None,
+            cold_start_ms=None,
+            warm_start_ms=None,
+            load_ms=None,
+            memory_bytes=memory.record(),
+            instructions=instructions(regions),
+            why_no_instructions="" if regions else _why_none(device, threads),
+            operators=(),
+            operators_method=_NOT_TIMED,
+            **golden_figures(golden),
+            # how busy and how warm this machine is has no part in it
+            context=run_context(
+                {**session.ready, "load_average_1m": None, "temperature_c": None, "governor": None}
+            ),
+            duration_s=time.perf_counter() - began,
+            taken_utc=taken.isoformat(timespec="seconds"),
+        )
+
+
+def run_context(ready: Mapping[str, Any]) -> RunContext:
+    """The conditions that a runner tells, with the core by its name."""
+    return RunContext(**{**ready, "cpu": core_name(ready["cpu"])})
 
 
 def instructions(regions: Sequence[Mapping[str, int]]) -> Instructions | None:
-    """The record of what the plugin counted of several inferences; None of none."""
+    """The record of what was counted of several inferences; None of none."""
     if not regions:
         return None
-    middle = sorted(regions, key=lambda region: region["total"])[len(regions) // 2]
-    classes = {name: count for name, count in middle.items() if name != "total"}
+    least = min(regions, key=lambda region: region["total"])
+    classes = {name: number for name, number in least.items() if name != "total"}
     return Instructions(
-        total=middle["total"],
+        total=least["total"],
         samples=tuple(region["total"] for region in regions),
-        by_class={name: count for name, count in classes.items() if not name.endswith(_MISSES)},
+        by_class={name: number for name, number in classes.items() if not name.endswith(_MISSES)},
         cache_misses={
-            name.removesuffix(_MISSES): count for name, count in classes.items() if name.endswith(_MISSES)
+            name.removesuffix(_MISSES): number for name, number in classes.items() if name.endswith(_MISSES)
         },
     )
 
@@ -85,19 +98,6 @@ def _started(bundle: Bundle, device: Device, threads: int) -> RunnerSession:
     if isinstance(device, EmulatedDevice):
         return device.start(bundle.folder, threads=threads, counting=True)
     return device.start(bundle.folder, threads=threads)
-
-
-def _memory(told: Mapping[str, Any]) -> MemoryRecord:
-    phases = told["phases"]
-    return MemoryRecord(
-        base=phases["base"],
-        load=phases["load"],
-        first=phases["first"],
-        steady=phases["steady"],
-        peak=told["peak"],
-        kernel_peak=None,  # the kernel's own mark is the emulator's
-        method=told["method"],
-    )
 
 
 def _why_none(device: Device, threads: int) -> str:
