@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from edgekit.cli.output import note, print_table, print_wrapped
 
 if TYPE_CHECKING:
-    from edgekit.profiling.record import Measurement
+    from edgekit.profiling.record import Instructions, Measurement
 
+_OPERATORS = 10
 _NAMES = {
     "fma": "fused multiply-add",
     "int_mac": "integer multiply(-add), vector",
@@ -44,6 +45,18 @@ def print_instructions(item: Measurement) -> None:
     ]
     if rows:
         print_table(["instructions", "M>", "share>"], rows)
+    if found.operators:
+        _print_operators(item, found)
+
+
+def _print_operators(item: Measurement, found: Instructions) -> None:
+    ordered = sorted(found.operators, key=lambda operator: -operator.instructions)
+    rows = [
+        [each.name, each.op, f"{each.instructions / 1e6:.3f}", f"{each.instructions / found.total:.0%}"]
+        for each in ordered[:_OPERATORS]
+    ]
+    print_wrapped(f"{item.bundle}: the most of {len(ordered)} operators, by {found.operators_method}")
+    print_table(["source layer~", "operator", "M>", "share>"], rows)
 
 
 def print_answers(item: Measurement) -> None:

@@ -28,6 +28,9 @@ def profile(
     threads: ThreadsOption = 1,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences per bundle.")] = 8.0,
     runs: Annotated[int | None, typer.Option(min=1, help="Timed inferences, instead of --duration.")] = None,
+    by_operator: Annotated[
+        bool, typer.Option("--by-operator", help="On emulated devices, too, where it takes minutes.")
+    ] = False,
     shape: ShapeOption = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Keep the measurements in this file.")
@@ -46,7 +49,7 @@ def profile(
     from edgekit.profiling import profile as run
 
     shapes = read_shapes(shape)
-    extent = Extent(duration_s=duration, runs=runs)
+    extent = Extent(duration_s=duration, runs=runs, by_operator=by_operator)
     measurements: list[Measurement] = []
     with progress("edgekit profile") as advance, ExitStack() as stack:
         devices = [stack.enter_context(closing(open_device(spec, told=note))) for spec in on or ["local"]]

@@ -16,22 +16,29 @@ from edgekit.devices.emulated import EmulatedDevice
 from edgekit.host.arm_parts import core_name
 from edgekit.profiling.identity import golden_figures, identity
 from edgekit.profiling.memory import PhaseMemory
-from edgekit.profiling.record import Instructions, Measurement, RunContext
+from edgekit.profiling.names import source_operators
+from edgekit.profiling.record import Instructions, Measurement, OperatorCount, OperatorTime, RunContext
 from edgekit.progress import Advance
 
 RUNS = 3
 """Counted inferences. Under qemu-user they differ by less than 0.01 %; a guest's kernel adds a few parts in a thousand,
 and the fewest is the artifact's."""
-_STEPS = 3
+_STEPS = 4
 _MISSES = "_misses"
 _NOT_TIMED = "an emulator's seconds say nothing of the device"
 _SEVERAL_THREADS = "counted on one thread only: threads that wait for work spin, which is instructions, too"
 
 
 def count(
-    bundle: Bundle, device: Device, *, threads: int, runs: int | None = None, advance: Advance | None = None
+    bundle: Bundle,
+    device: Device,
+    *,
+    threads: int,
+    runs: int | None = None,
+    by_operator: bool = False,
+    advance: Advance | None = None,
 ) -> Measurement:
-    """Load, check the golden pair, and count ``runs`` inferences.
+    """Load, check the golden pair, and count ``runs`` inferences; ``by_operator``, where the device can, as well.
 
     DeviceError where it fails, does not fit or answers wrongly.
     """
@@ -52,14 +59,18 @@ def count(
             session.run(1)  # a second inference, too: from then on memory is steady
         say(2, "counting")
         regions = session.count(runs or RUNS) if threads == 1 else []
+        record, counted = memory.record(), instructions(regions)
+        if by_operator and counted and isinstance(device, EmulatedDevice):
+            say(3, "counting by operator")
+            counted = counted.model_copy(update=_operators(bundle, session))
         return Measurement(
             **identity(bundle, device),
             latency_ms=None,
             cold_start_ms=None,
             warm_start_ms=None,
             load_ms=None,
-            memory_bytes=memory.record(),
-            instructions=instructions(regions),
+            memory_bytes=record,
+            instructions=counted,
             why_no_instructions="" if regions else _why_none(device, threads),
             operators=(),
             operators_method=_NOT_TIMED,
@@ -92,6 +103,18 @@ def instructions(regions: Sequence[Mapping[str, int]]) -> Instructions | None:
             name.removesuffix(_MISSES): number for name, number in classes.items() if name.endswith(_MISSES)
         },
     )
+
+
+def _operators(bundle: Bundle, session: RunnerSession) -> dict[str, Any]:
+    """What the runtime's profiler times on a clock of instructions: one is a nanosecond."""
+    found, how = session.operators(1)
+    named = source_operators(bundle, [OperatorTime(**operator) for operator in found])
+    return {
+        "operators": tuple(
+            OperatorCount(name=each.name, op=each.op, instructions=round(each.ms * 1e6)) for each in named
+        ),
+        "operators_method": how,
+    }
 
 
 def _started(bundle: Bundle, device: Device, threads: int) -> RunnerSession:

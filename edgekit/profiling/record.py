@@ -80,6 +80,15 @@ class OperatorTime(Strict):
     ms: float
 
 
+class OperatorCount(Strict):
+    """Instructions of one operator in one inference."""
+
+    name: str
+    """In the source model's names where they are known."""
+    op: str
+    instructions: int
+
+
 class Instructions(Strict):
     """Instructions of one inference on one thread, counted by an emulator: free of noise, and no time."""
 
@@ -91,6 +100,9 @@ class Instructions(Strict):
     cache_misses: dict[str, int] = Field(default_factory=dict)
     """Of that inference, by level of a simulated data cache of the board's size (least recently used goes, no
     prefetching); empty where the size is not known."""
+    operators: tuple[OperatorCount, ...] = ()
+    """Where they were asked for; in steps of a thousand, with what the runtime's own profiler adds."""
+    operators_method: str = ""
 
 
 class RunContext(Strict):

@@ -9,7 +9,9 @@
  * without warranty of any kind; in no event shall the authors be liable for any claim, damages or other liability.
  *
  * A guest begins a region with getpriority(0x45444745, 1) and ends it with getpriority(0x45444745, 2). On a real
- * kernel both calls do nothing: they fail with EINVAL. Each region becomes one line of JSON in the file out=.
+ * kernel both calls do nothing: they fail with EINVAL. Each region becomes one line of JSON in the file out=. Within a
+ * region every clock that the thread reads goes on by a nanosecond with each instruction, and by nothing else: what a
+ * runtime's own profiler times there are instructions.
  *
  * Arguments: out=FILE, and l1=BYTES:WAYS, l2=…, l3=… where caches are to be simulated. The prototypes are those of
  * plugin API version 1, as documented in docs/devel/tcg-plugins of QEMU 4.2 to 8.2; no QEMU header is needed. */
@@ -26,6 +28,7 @@ struct info { const char *target_name; };   /* its first field is all that is re
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, void (*)(plugin_id, struct tb *));
 void qemu_plugin_register_vcpu_tb_exec_cb(struct tb *, void (*)(unsigned, void *), int flags, void *);
 void qemu_plugin_register_vcpu_mem_cb(struct insn *, void (*)(unsigned, uint32_t, uint64_t, void *), int flags, int rw, void *);
+void qemu_plugin_register_vcpu_syscall_ret_cb(plugin_id, void (*)(plugin_id, unsigned, int64_t, int64_t));
 void qemu_plugin_register_vcpu_syscall_cb(plugin_id, void (*)(plugin_id, unsigned, int64_t, uint64_t, uint64_t,
         uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t));
 size_t qemu_plugin_tb_n_insns(const struct tb *);
@@ -44,12 +47,12 @@ enum { NO_REGISTERS = 0, READS_AND_WRITES = 3 };   /* qemu_plugin_cb_flags, qemu
 
 struct block { uint16_t counts[CLASSES]; };
 struct cache { uint64_t *lines, sets; unsigned ways; };   /* lines of a set: the one used last comes first */
-struct region { bool open; uint64_t counts[CLASSES], misses[LEVELS]; };
+struct region { bool open; uint64_t counts[CLASSES], misses[LEVELS], clock; };   /* clock: where the guest wants it */
 
 static struct region regions[MAX_CPUS];
 static struct cache caches[LEVELS];
 static bool arm64;
-static int64_t getpriority_number;
+static int64_t getpriority_number, clock_gettime_number;
 static FILE *out;
 
 static bool is(uint32_t word, uint32_t mask, uint32_t value) { return (word & mask) == value; }
@@ -147,12 +150,17 @@ static void translated(plugin_id id, struct tb *tb)
     qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, NO_REGISTERS, block);
 }
 
+static uint64_t total(const struct region *region)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < CLASSES; i++)
+        sum += region->counts[i];
+    return sum;
+}
+
 static void write_region(const struct region *region)
 {
-    uint64_t total = 0;
-    for (int i = 0; i < CLASSES; i++)
-        total += region->counts[i];
-    fprintf(out, "{\"total\": %llu", (unsigned long long)total);
+    fprintf(out, "{\"total\": %llu", (unsigned long long)total(region));
     for (int i = 0; arm64 && i < CLASSES; i++)
         fprintf(out, ", \"%s\": %llu", NAMES[i], (unsigned long long)region->counts[i]);
     for (int level = 0; level < LEVELS && caches[level].sets; level++)
@@ -164,15 +172,30 @@ static void write_region(const struct region *region)
 static void called(plugin_id id, unsigned cpu, int64_t number, uint64_t which, uint64_t who, uint64_t a3, uint64_t a4,
                    uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8)
 {
-    if (number != getpriority_number || (uint32_t)which != MARK || cpu >= MAX_CPUS)
+    if (cpu >= MAX_CPUS)
         return;
     struct region *region = &regions[cpu];
+    if (number == clock_gettime_number)
+        region->clock = who;                                                   /* the second argument */
+    if (number != getpriority_number || (uint32_t)which != MARK)
+        return;
     if (who == 1)
         *region = (struct region){ .open = true };
     else if (who == 2 && region->open) {
         region->open = false;
         write_region(region);
     }
+}
+
+static void returned(plugin_id id, unsigned cpu, int64_t number, int64_t result)
+{
+    if (number != clock_gettime_number || result || cpu >= MAX_CPUS || !regions[cpu].open)
+        return;
+    /* qemu runs with -B 0: an address of the guest is one of ours */
+    int64_t *timespec = (int64_t *)(uintptr_t)regions[cpu].clock;
+    uint64_t now = total(&regions[cpu]);
+    timespec[0] = now / 1000000000;
+    timespec[1] = now % 1000000000;
 }
 
 static bool add_cache(struct cache *cache, const char *size)
@@ -188,7 +211,8 @@ static bool add_cache(struct cache *cache, const char *size)
 EXPORT int qemu_plugin_install(plugin_id id, const struct info *info, int count, char **arguments)
 {
     arm64 = strcmp(info->target_name, "aarch64") == 0;
-    getpriority_number = arm64 ? 141 : 140;                                    /* 140: x86-64 */
+    getpriority_number = arm64 ? 141 : 140;                                    /* the others: x86-64 */
+    clock_gettime_number = arm64 ? 113 : 228;
     for (int i = 0; i < count; i++) {
         const char *given = arguments[i];
         if (strncmp(given, "out=", 4) == 0)
@@ -205,5 +229,6 @@ EXPORT int qemu_plugin_install(plugin_id id, const struct info *info, int count,
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
     qemu_plugin_register_vcpu_syscall_cb(id, called);
+    qemu_plugin_register_vcpu_syscall_ret_cb(id, returned);
     return 0;
 }

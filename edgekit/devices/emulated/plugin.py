@@ -29,12 +29,13 @@ def plugin_key(qemu: str) -> str:
     return hashlib.sha256(SOURCE.read_bytes() + seen.encode()).hexdigest()[:12]
 
 
-def plugin_option(plugin: Path, counts: Path, caches: Sequence[tuple[int, int]] = ()) -> tuple[str, str]:
-    """qemu's option: regions go to ``counts`` as lines of JSON; ``caches``: bytes and ways, the nearest first."""
+def plugin_option(plugin: Path, counts: Path, caches: Sequence[tuple[int, int]] = ()) -> tuple[str, ...]:
+    """qemu's options: regions go to ``counts`` as lines of JSON; ``caches``: bytes and ways, the nearest first."""
     levels = [f"l{level}={size}:{ways}" for level, (size, ways) in enumerate(caches, 1)]
     # a comma ends an argument; twice, it stands for itself
     paths = [str(path).replace(",", ",,") for path in (plugin, counts)]
-    return "-plugin", ",".join((paths[0], f"out={paths[1]}", *levels))
+    # -B 0: the guest's addresses are the process's own, so that the plugin can set the guest's clock
+    return "-B", "0", "-plugin", ",".join((paths[0], f"out={paths[1]}", *levels))
 
 
 def make_plugin(plugin: Path, python: Sequence[str], work: Path) -> None:

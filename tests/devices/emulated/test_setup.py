@@ -108,7 +108,7 @@ def test_a_qemu_without_plugins_says_what_it_must_be(tmp_path: Path) -> None:
 
 def test_commas_in_paths_reach_the_plugin(tmp_path: Path) -> None:
     option = plugin_option(Path("/a,b/p.so"), Path("/c,d"), ((32768, 2), (1048576, 16)))
-    assert option == ("-plugin", "/a,,b/p.so,out=/c,,d,l1=32768:2,l2=1048576:16")
+    assert option[-2:] == ("-plugin", "/a,,b/p.so,out=/c,,d,l1=32768:2,l2=1048576:16")
 
 
 def test_the_command_line_tells_it_in_one_line(tmp_path: Path) -> None:
