@@ -243,7 +243,8 @@ class Server:
         try:
             self._isa[kept.folder] = try_on(device, kept.folder)
         except DeviceError as error:
-            return f"does not hold on {device.name}: {error}"
+            said = str(error).removeprefix(f"{kept.folder.name} on {device.name}: ")
+            return f"does not hold on {device.name}: {said}"
         return None
 
     def _hand_out(self, target: Target, choice: Choice, dropped: Sequence[Dropped]) -> Outcome:

@@ -45,6 +45,8 @@ REPEATS = 1e-3
 """As promised. Seen: 0.01 % between processes; what is left is Python's and the allocator's."""
 MEMORY = 0.10
 """As promised. Kernels pack weights differently for each instruction set, so it is never the same."""
+PACKED = {("minilm-sentiment", "onnxruntime", "int8-dynamic"): 0.15}
+"""MatMul's weights packed for dot products take less than for VNNI: with packing switched off the two are 1 % apart."""
 
 Make = Callable[[Kind], Bundle]
 
@@ -83,7 +85,7 @@ def peak_here(bundle: Bundle) -> int:
 def test_int8_on_each_core(make: Make, kind: Kind, core: str) -> None:
     bundle = make(kind)
     found = emulated(bundle, CORES[core])
-    _check(found, bundle)
+    _check(found, bundle, PACKED.get(kind, MEMORY))
     assert found.instructions is not None
     classes = found.instructions.by_class
     assert (classes["dot"] > 0) == (core == "A76"), "dot products where the core has them, and nowhere else"
@@ -104,13 +106,13 @@ def test_fp32(make: Make, kind: Kind) -> None:
     assert found.instructions.by_class["fma"] * 4 == pytest.approx(macs, rel=0.1)
 
 
-def _check(found: Measurement, bundle: Bundle) -> None:
+def _check(found: Measurement, bundle: Bundle, memory: float = MEMORY) -> None:
     assert (found.kind, found.latency_ms, found.cold_start_ms, found.starts) == ("emulated", None, None, ())
     assert found.instructions is not None, found.why_no_instructions
     low, high = min(found.instructions.samples), max(found.instructions.samples)
     assert high == pytest.approx(low, rel=REPEATS)
     assert "less the emulator's own pages" in found.memory_bytes.method
-    assert found.memory_bytes.peak == pytest.approx(peak_here(bundle), rel=MEMORY)
+    assert found.memory_bytes.peak == pytest.approx(peak_here(bundle), rel=memory)
 
 
 @pytest.mark.parametrize("kind", [INTEGERS[1], FLOATS[0]], ids=_name)
@@ -144,6 +146,20 @@ def test_two_bundles_are_compared_by_their_counts(make: Make) -> None:
     assert (found.how, found.kind, found.verdict) == ("counted", "emulated", "worse")
     assert found.metric("p50") is None
     assert found.metric("instructions") is not None
+
+
+def test_counts_by_operator(make: Make) -> None:
+    """onnxruntime's own profiler on the clock of instructions: in steps of a thousand, and it adds to what it times."""
+    extent = Extent(runs=1, by_operator=True)
+    device = open_device("emulated:raspberry-pi-5")
+    first, second = (profile(make(INTEGERS[0]), device, extent=extent).instructions for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert sum(each.instructions for each in first.operators) == pytest.approx(first.total, rel=0.05)
+    assert "_conv_stem" in {each.name for each in first.operators}
+    for one, other in zip(first.operators, second.operators, strict=True):
+        assert one.name == other.name
+        assert other.instructions == pytest.approx(one.instructions, rel=0.01, abs=2000)
 
 
 def test_several_threads_are_not_counted(make: Make, emulation: Emulation) -> None:
