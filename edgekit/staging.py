@@ -71,6 +71,15 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         os.close(handle)
 
 
+@contextmanager
+def alone(final: Path) -> Iterator[None]:
+    """Hold the lock beside ``final``, waiting for it: one process at a time makes it. It ends with this process."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with final.with_name(f"{final.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def move_into_place(staged: Path, final: Path) -> None:
     """Rename ``staged`` (a file or folder of the same file system) to ``final``, replacing what is there."""
     if not final.exists() or not (staged.is_dir() or final.is_dir()):

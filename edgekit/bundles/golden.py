@@ -75,3 +75,42 @@ def largest_error(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
         for name, array in expected.items()
     ]
     return max(errors, default=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """How far answers of another processor are those of the build host, over all outputs."""
+
+    values: int
+    equal: int
+    """Bit for bit."""
+    max_difference: float
+    """In the outputs' own units."""
+
+    @property
+    def share(self) -> float:
+        """Of the values, those that are equal, 0 to 1."""
+        return self.equal / self.values if self.values else 1.0
+
+    @property
+    def words(self) -> str:
+        return likeness_words(self.share, self.max_difference)
+
+
+def likeness(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Likeness:
+    """Compare tensors of the same names and shapes, value by value; NaN is equal to NaN."""
+    equal, difference = 0, 0.0
+    for name, array in expected.items():
+        same = (found[name] == array) | ((found[name] != found[name]) & (array != array))
+        equal += int(np.count_nonzero(same))
+        a, b = found[name][~same].astype(np.float64), array[~same].astype(np.float64)
+        difference = max(difference, float(np.max(np.abs(a - b), initial=0.0)))
+    values = sum(array.size for array in expected.values())
+    return Likeness(values=values, equal=equal, max_difference=difference)
+
+
+def likeness_words(share: float, max_difference: float) -> str:
+    """One clause for people."""
+    if share == 1:
+        return "the golden values are bit for bit the build host's"
+    return f"{share:.1%} of the golden values bit for bit the build host's, largest difference {max_difference:.2g}"

@@ -136,6 +136,20 @@ class Timing(Strict):
     kind: Literal["measured", "emulated"] = "measured"
 
 
+class IsaCheck(Strict):
+    """The golden pair on an emulated processor with the target's instruction set."""
+
+    device: str
+    cpu: str
+    runtime_version: str
+    equal_share: float
+    """Of the golden values, those that came out bit for bit as on the build host, 0 to 1."""
+    max_difference: float
+    """``max|out - golden|``, in the outputs' own units."""
+    relative_error: float
+    """``max|out - golden| / max|golden|``."""
+
+
 class Dropped(Strict):
     target: str
     converter: str
@@ -171,6 +185,8 @@ class Manifest(Strict):
     timing: Timing | None = None
     prediction: Prediction | None = None
     """What the compiler foretells, where it does."""
+    isa: IsaCheck | None = None
+    """None where it was not tried: see the notes."""
     dropped: tuple[Dropped, ...] = ()
     candidates: tuple[Dropped, ...] = ()
     """Verified candidates that lost to this one, with their figures, for the report."""

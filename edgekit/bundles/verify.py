@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ from edgekit.bundles.checks import (
     decode_golden,
     read_golden,
 )
-from edgekit.bundles.golden import GoldenTensors, largest_error
+from edgekit.bundles.golden import GoldenTensors, largest_error, likeness
 from edgekit.bundles.read import Bundle
-from edgekit.contracts import LoadedContract, agreement
+from edgekit.contracts import LoadedContract, Tensor, agreement
 from edgekit.errors import ContractError, DataError, DeviceError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def _check_artifact(
         Check(
             "artifact", True, f"{runtime} answers the golden input as it did: {words}{_stand_in(manifest)}"
         ),
+        *([] if device.name == "local" else [_bits(device, outputs, golden)]),
         *_check_answer(bundle, contract, golden, GoldenTensors(inputs=golden.inputs, outputs=outputs)),
     ]
 
@@ -104,6 +106,12 @@ def _stand_in(manifest: Manifest) -> str:
         return ""
     artifact = manifest.artifact.path
     return f" ({manifest.reference.path}, what {artifact} was compiled from; that runs on {manifest.target} alone)"
+
+
+def _bits(device: Device, outputs: Mapping[str, Tensor], golden: GoldenTensors) -> Check:
+    """How near another processor comes to the build host's answers; nothing is wrong with a difference."""
+    alike = likeness(outputs, golden.outputs)
+    return Check("bits", True, f"on {device.name}: {alike.words}")
 
 
 def _check_answer(

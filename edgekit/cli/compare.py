@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +36,8 @@ def compare(
     """Say whether B is better, worse or the same as A, and how small a difference would have been found.
 
     Two bundles are measured now, in turn, in eight pairs of processes: that finds the smallest differences. Files
-    of earlier measurements are compared with what neighbours, clock and chance may have added to either.
+    of earlier measurements are compared with what neighbours, clock and chance may have added to either. On an
+    emulated device instructions are compared, which every machine counts alike, a shared one too: 'instructions>+1%'.
 
     Example: edgekit compare old.edgekit new.edgekit --fail-if 'p50>+3%' --fail-if 'memory>+10%'
     """
@@ -45,8 +47,8 @@ def compare(
     from edgekit.profiling.junit import write_junit
 
     gates = [parse_gate(text) for text in fail_if or []]
-    device, shapes = open_device(on), read_shapes(shape)
-    with progress("edgekit compare") as advance:
+    shapes = read_shapes(shape)
+    with progress("edgekit compare") as advance, closing(open_device(on, told=note)) as device:
         comparison = run(a, b, device, threads=threads, duration_s=duration, shapes=shapes, advance=advance)
     results = check_gates(gates, comparison)
     if junit:
@@ -71,12 +73,13 @@ def _print(comparison: Comparison, results: Sequence[GateResult]) -> None:
         note(line)
 
 
+_UNITS = {"ms": "ms", "bytes": "MB", "instructions": "M"}
 _WORDS = {"same": "no different from", "better": "better than", "worse": "worse than"}
 
 
 def _row(metric: Metric) -> list[str]:
     return [
-        f"{metric.name}, {'MB' if metric.unit == 'bytes' else 'ms'}",
+        f"{metric.name}, {_UNITS[metric.unit]}",
         _amount(metric, metric.a),
         _amount(metric, metric.b),
         f"{metric.ratio:.3f}",
@@ -87,4 +90,4 @@ def _row(metric: Metric) -> list[str]:
 
 
 def _amount(metric: Metric, value: float) -> str:
-    return f"{value / 1e6:.1f}" if metric.unit == "bytes" else f"{value:.2f}"
+    return f"{value:.2f}" if metric.unit == "ms" else f"{value / 1e6:.1f}"

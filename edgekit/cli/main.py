@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from edgekit import __version__
-from edgekit.cli import converters, models, profiles, targets
+from edgekit.cli import converters, device, models, profiles, targets
 from edgekit.cli.compare import compare
 from edgekit.cli.convert import convert
 from edgekit.cli.doctor import doctor
@@ -120,3 +120,4 @@ app.add_typer(targets.app, name="targets")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(converters.app, name="converters")
 app.add_typer(models.app, name="models")
+app.add_typer(device.app, name="device")

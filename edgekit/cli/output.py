@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,6 +86,11 @@ def shortened(text: str, width: int) -> str:
         return text
     tail = (width - 1) // 2
     return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def print_wrapped(text: str) -> None:
+    """Print one paragraph on stdout, its later lines set in."""
+    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, subsequent_indent="  "))
 
 
 def note(message: str) -> None:

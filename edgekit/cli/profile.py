@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgekit.cli.counted import print_answers, print_instructions
 from edgekit.cli.facts import usable_catalog
 from edgekit.cli.options import ShapeOption, ThreadsOption, read_shapes
-from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.output import JsonOption, note, print_json, print_table, print_wrapped, progress
 from edgekit.cli.prediction import print_prediction
 
 if TYPE_CHECKING:
@@ -24,10 +24,15 @@ def profile(
     bundle: Annotated[
         list[str], typer.Argument(help="Bundles (folder or zip), model files (.onnx, .tflite) or zoo ids.")
     ],
-    on: Annotated[list[str] | None, typer.Option("--on", help="Device; repeatable. Default: local.")] = None,
+    on: Annotated[
+        list[str] | None, typer.Option("--on", help="Device: local, ssh://user@host; repeatable.")
+    ] = None,
     threads: ThreadsOption = 1,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences per bundle.")] = 8.0,
     runs: Annotated[int | None, typer.Option(min=1, help="Timed inferences, instead of --duration.")] = None,
+    by_operator: Annotated[
+        bool, typer.Option("--by-operator", help="On emulated devices, too, where it takes minutes.")
+    ] = False,
     shape: ShapeOption = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Keep the measurements in this file.")
@@ -37,10 +42,11 @@ def profile(
     """Measure start-up, latency, memory by phase and time by operator.
 
     The bundle runs in processes of its own, which load nothing but the runtime. Its golden pair must reproduce.
+    On an emulated device (see edgekit device setup) instructions are counted instead, and nothing is timed.
 
     On predicted:TARGET, what the compiler of a bundle for an NPU foretells; nothing is run.
 
-    Example: edgekit profile out/net-host.edgekit --threads 2 -o net.json
+    Example: edgekit profile out/net-host.edgekit --on local --on ssh://pi@board -o net.json
     """
     from edgekit.devices import open_device
     from edgekit.profiling import Extent, runnable
@@ -49,11 +55,16 @@ def profile(
     from edgekit.vocabulary import PREDICTED
 
     specs, shapes = on or ["local"], read_shapes(shape)
-    devices = {spec: None if spec.startswith(PREDICTED) else open_device(spec) for spec in specs}
-    catalog = usable_catalog() if None in devices.values() else None
-    extent = Extent(duration_s=duration, runs=runs)
+    catalog = usable_catalog() if any(spec.startswith(PREDICTED) for spec in specs) else None
+    extent = Extent(duration_s=duration, runs=runs, by_operator=by_operator)
     measurements: list[Measurement] = []
-    with progress("edgekit profile") as advance:
+    with progress("edgekit profile") as advance, ExitStack() as stack:
+        devices = {
+            spec: None
+            if spec.startswith(PREDICTED)
+            else stack.enter_context(closing(open_device(spec, told=note)))
+            for spec in specs
+        }
         for name in bundle:
             with runnable(name, shapes) as ready:
                 for spec, device in devices.items():
@@ -86,16 +97,40 @@ def _write(facts: dict[str, Any], out: Path) -> None:
 
 
 def _print(measurements: list[Measurement]) -> None:
-    columns = ["bundle~", "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
-    print_table(columns, [_row(item) for item in measurements])
-    rows = [_memory_row(item, item.memory_bytes) for item in measurements if item.memory_bytes]
-    if rows:
-        print_table(["memory, MB~", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"], rows)
+    column, names = _named(measurements)
+    columns = [column, "kind", "p50 ms>", "95% CI>", "p90>", "p99>", "cold\nms>", "warm\nms>"]
+    print_table(columns, [[name, *_row(item)] for name, item in zip(names, measurements, strict=True)])
+    _print_memory(column, names, measurements)
     for item in measurements:
         if item.prediction:
             print_prediction(item.prediction, item.bundle)
+        print_instructions(item)
+        print_answers(item)
         _print_operators(item)
         _print_conditions(item)
+
+
+def _print_memory(column: str, names: list[str], measurements: list[Measurement]) -> None:
+    columns = [f"memory in MB\n{column}", "base>", "load>", "first>", "steady>", "peak>", "kernel's>"]
+    counted = any(item.instructions is not None for item in measurements)
+    rows = [
+        [name, *_memory_row(item.memory_bytes), *([_millions(item)] if counted else [])]
+        for name, item in zip(names, measurements, strict=True)
+        if item.memory_bytes
+    ]
+    if rows:
+        print_table([*columns, *(["million\ninstr.>"] if counted else [])], rows)
+
+
+def _named(measurements: list[Measurement]) -> tuple[str, list[str]]:
+    """A column for what tells the rows apart, and its cells: bundles, devices, or both."""
+    bundles = [item.bundle.removesuffix(".edgekit") for item in measurements]
+    devices = [item.device for item in measurements]
+    if len(set(devices)) == 1:
+        return "bundle~", bundles
+    if len(set(bundles)) == 1:
+        return "device~", devices
+    return "bundle, device~", [f"{bundle}, {device}" for bundle, device in zip(bundles, devices, strict=True)]
 
 
 def _row(item: Measurement) -> list[str]:
@@ -111,12 +146,15 @@ def _row(item: Measurement) -> list[str]:
         else [f"{item.prediction.latency_ms:.2f}" if item.prediction else "", "", "", ""]
     )
     starts = ["" if start is None else f"{start:.0f}" for start in (item.cold_start_ms, item.warm_start_ms)]
-    return [item.bundle.removesuffix(".edgekit"), item.kind, *times, *starts]
+    return [item.kind, *times, *starts]
 
 
-def _memory_row(item: Measurement, memory: MemoryRecord) -> list[str]:
+def _millions(item: Measurement) -> str:
+    return "" if item.instructions is None else f"{item.instructions.total / 1e6:.2f}"
+
+
+def _memory_row(memory: MemoryRecord) -> list[str]:
     return [
-        item.bundle.removesuffix(".edgekit"),
         *(_mb(size) for size in (memory.base, memory.load, memory.first, memory.steady, memory.peak)),
         _mb(memory.kernel_peak) if memory.kernel_peak else "",
     ]
@@ -127,6 +165,8 @@ def _mb(size_bytes: int) -> str:
 
 
 def _print_operators(item: Measurement) -> None:
+    if not item.operators and item.kind == "emulated":
+        return
     if not item.operators:
         note(f"{item.bundle}: no times by operator: {item.operators_method}")
         return
@@ -136,7 +176,7 @@ def _print_operators(item: Measurement) -> None:
         [operator.name, operator.op, f"{operator.ms:.3f}", f"{operator.ms / total:.0%}"]
         for operator in slowest
     ]
-    _echo_wrapped(
+    print_wrapped(
         f"{item.bundle}: the slowest of {len(item.operators)} operators, by {item.operators_method}"
     )
     print_table(["source layer~", "operator", "ms>", "share>"], rows)
@@ -145,18 +185,22 @@ def _print_operators(item: Measurement) -> None:
 def _print_conditions(item: Measurement) -> None:
     """A number without its conditions is not printed."""
     context, latency = item.context, item.latency_ms
+    if item.kind == "emulated":
+        # whose processor it was emulated on has no part in the figures
+        print_wrapped(
+            f"{item.bundle}: {item.kind} on {item.device}, {context.runtime} {context.runtime_version}, "
+            f"{context.threads} thread(s) of {context.cpu}: no latency, {item.operators_method}"
+        )
+        return
     samples = f"{latency.samples} inferences in {len(item.starts)} processes, " if latency else ""
     load = "" if context.load_average_1m is None else f", load {context.load_average_1m:.1f}"
     governor = f", governor {context.governor}" if context.governor else ""
+    ram = f", {context.ram_bytes / 1e6:.0f} MB of memory" if context.ram_bytes else ""
     conditions = (
         f"{item.bundle}: {item.kind} on {item.device}, {context.runtime} {context.runtime_version}, "
-        f"{samples}{context.threads} of {context.cores} cores of {context.cpu}{governor}{load}"
+        f"{samples}{context.threads} of {context.cores} cores of {context.cpu}{ram}{governor}{load}"
     )
-    _echo_wrapped(conditions)
+    print_wrapped(conditions)
     typer.echo()
     if latency and latency.warning:
         note(latency.warning)
-
-
-def _echo_wrapped(text: str) -> None:
-    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, subsequent_indent="  "))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit.cli.options import BundleArgument
-from edgekit.cli.output import JsonOption, print_json, print_table, progress
+from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
 from edgekit.errors import GateFailedError
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def verify(
     from edgekit.devices import open_device
 
     count = threads or os.cpu_count() or 1
-    with progress("edgekit verify") as advance:
-        opened, device = read_bundle(bundle), open_device(on)
+    with progress("edgekit verify") as advance, closing(open_device(on, told=note)) as device:
+        opened = read_bundle(bundle)
         advance(0, 2, f"checking {bundle.name}")
         found = verify_bundle(opened, device, threads=count)
         if model is not None:

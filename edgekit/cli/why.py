@@ -68,6 +68,8 @@ def why(
 
 
 def _print(found: Why, by: By) -> None:
+    from edgekit.conversion.isa import isa_note
+
     if found.rows:
         columns = ["layer~", "op", "computes in", "MACs>", "alone>", "time>"]
         rows = [_row(row) for row in _sorted(found, by)]
@@ -82,6 +84,8 @@ def _print(found: Why, by: By) -> None:
     if found.times:
         times = found.times
         note(f"time: {times.total_ms:.3g} ms in operators, {times.kind}: {times.how}, {times.where}")
+    if found.isa:
+        note(isa_note(found.isa))
     for line in found.missing:
         note(f"not known: {line}")
 

@@ -6,14 +6,11 @@ hash-locked requirements in its folder, on a Python of this machine, kept in the
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +18,7 @@ from typing import TYPE_CHECKING
 from edgekit.conversion.interpreters import Interpreter, find_interpreter, fitting_versions
 from edgekit.errors import EnvironmentSetupError
 from edgekit.paths import cache_dir
-from edgekit.staging import move_into_place, staging_folder
+from edgekit.staging import alone, move_into_place, staging_folder
 from edgekit.telemetry import SWITCHED_OFF
 
 if TYPE_CHECKING:
@@ -75,7 +72,7 @@ def environment_python(converter: Converter, folder: Path, *, allow_download: bo
         raise EnvironmentSetupError(f"converter '{converter.id}': {state.detail}. Try: {state.next_step}")
     base = _base_interpreter(converter, allow_download=allow_download)
     final = _environments() / f"{_prefix(converter, folder)}-{base.version}"
-    with _alone(final):
+    with alone(final):
         if not _is_finished(final):  # another process may have made it while this one waited
             _make(converter, folder, base, final)
     return final / "bin/python"
@@ -122,15 +119,6 @@ def _base_interpreter(converter: Converter, *, allow_download: bool) -> Interpre
             f"edgekit converters setup {converter.id} --allow-download, or: sudo apt-get install {packages}"
         )
     return found
-
-
-@contextmanager
-def _alone(final: Path) -> Iterator[None]:
-    """Hold the environment's lock; it ends with this process, however that ends."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with final.with_name(f"{final.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _make(converter: Converter, folder: Path, base: Interpreter, final: Path) -> None:

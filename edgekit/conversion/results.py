@@ -37,6 +37,7 @@ class KeptBundle:
             else None,
             "fidelity": fidelity.model_dump(mode="json") if fidelity else None,
             "accuracy": accuracy.model_dump(mode="json") if accuracy else None,
+            "isa": self.manifest.isa.model_dump(mode="json") if self.manifest.isa else None,
             "size_bytes": self.size_bytes,
             "reason": self.reason,
             "notes": list(self.manifest.notes),

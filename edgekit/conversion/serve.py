@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.bundles.manifest import Dropped
+from edgekit.bundles.manifest import Dropped, IsaCheck
 from edgekit.bundles.write import ARTIFACT
 from edgekit.conversion.ahead import Ahead
 from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
+from edgekit.conversion.isa import emulated_target, try_on
 from edgekit.conversion.order import Intake, Order
 from edgekit.conversion.parity import CAP_DB, NOTHING_QUANTIZED
 from edgekit.conversion.places import write_bundle
@@ -88,6 +89,7 @@ class Server:
     """What all targets of an order share."""
 
     order: Order
+    catalog: Catalog
     host: Target
     intake: Intake
     staging: Path
@@ -99,6 +101,7 @@ class Server:
     """What ``convert`` says of the targets, beside what the bundles keep."""
     _tried: dict[Path, Tried] = field(default_factory=dict)
     _rescues: dict[Path, Rescue] = field(default_factory=dict)
+    _isa: dict[Path, IsaCheck] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -121,6 +124,7 @@ class Server:
         )
         return cls(
             order=order,
+            catalog=catalog,
             host=catalog.target("host"),
             intake=intake,
             staging=staging,
@@ -151,6 +155,14 @@ class Server:
         if not entrants:
             return Outcome(target=target.id, kept=None, dropped=tuple(dropped), why_none=why_none(dropped))
         choice = choose(entrants, self.order.precisions, latency_ms=self.order.latency_ms)
+        while problem := self._isa_problem(choice.kept):
+            dropped.append(_lost(choice.kept, problem))
+            entrants = [entrant for entrant in entrants if entrant is not choice.kept]
+            if not entrants:
+                return Outcome(
+                    target=target.id, kept=None, dropped=tuple(dropped), why_none=why_none(dropped)
+                )
+            choice = choose(entrants, self.order.precisions, latency_ms=self.order.latency_ms)
         return self._hand_out(target, choice, dropped)
 
     def conversion(self, outcomes: Sequence[Outcome]) -> Conversion:
@@ -239,6 +251,20 @@ class Server:
         threads = self.order.threads or min(target.threads, self.host.threads)
         return time_in_turn(self.yardstick, entrants, self.order.precisions, threads=threads)
 
+    def _isa_problem(self, kept: Entrant) -> str | None:
+        """Why the artifact does not hold on its target's instruction set; None where it does, or cannot be tried."""
+        device = emulated_target(kept.candidate.target, kept.precision, self.catalog)
+        if device is None or kept.folder in self._isa:
+            return None
+        self.progress.total += 1
+        self.progress.step(f"{kept.candidate.target.id}: {kept.candidate.label} on {device.name}")
+        try:
+            self._isa[kept.folder] = try_on(device, kept.folder)
+        except DeviceError as error:
+            said = str(error).removeprefix(f"{kept.folder.name} on {device.name}: ")
+            return f"does not hold on {device.name}: {said}"
+        return None
+
     def _hand_out(self, target: Target, choice: Choice, dropped: Sequence[Dropped]) -> Outcome:
         lost = [*dropped, *(_lost(entrant, reason) for entrant, reason in choice.dropped)]
         beaten = tuple(_lost(entrant, reason) for entrant, reason in choice.beaten)
@@ -253,6 +279,7 @@ class Server:
                 "fidelity": kept.fidelity,
                 "accuracy": kept.accuracy,
                 "timing": kept.timing,
+                "isa": self._isa.get(kept.folder),
                 "calibration": self.workshop.calibration_of(kept.candidate, synthetic=self.order.data_free),
                 "dropped": tuple(lost),
                 "candidates": beaten,
@@ -269,7 +296,7 @@ class Server:
             *manifest.notes,
             f"kept: {reason}",
             *missing,
-            *target_notes(target, self.host),
+            *target_notes(target, self.host, manifest.isa),
             *([calibration.says] if calibration and calibration.synthetic else []),
             *filter(None, [integers]),
         )

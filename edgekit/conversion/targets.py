@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from edgekit.bundles.manifest import IsaCheck
 from edgekit.bundles.prediction import Prediction
 from edgekit.catalog_schema import Target
+from edgekit.conversion.isa import isa_note
 
 _IMPLIED = {"avx512-vnni": "avx-vnni"}
 """The wider form computes what the narrower one does."""
@@ -42,8 +44,8 @@ def _rule(target: Target) -> str:
     return "what the compiler foretells" if target.foretold else "rule (native int8 first)"
 
 
-def target_notes(target: Target, host: Target) -> tuple[str, ...]:
-    """What a bundle says about where its figures were taken."""
+def target_notes(target: Target, host: Target, isa: IsaCheck | None = None) -> tuple[str, ...]:
+    """What a bundle says about where its figures were taken; ``isa``: its golden pair on the target's own processor."""
     if target.id == host.id:
         return ()
     if runs_here(target, host):
@@ -55,5 +57,5 @@ def target_notes(target: Target, host: Target) -> tuple[str, ...]:
     other = target.arch if target.arch != host.arch else f"{target.arch} with {', '.join(missing)}"
     return (
         f"not timed: this machine is no {target.id}; chosen by {_rule(target)}",
-        f"answers compared on the build host ({host.arch}); not verified on {other}",
+        f"answers compared on the build host ({host.arch}); {isa_note(isa) if isa else f'not verified on {other}'}",
     )

@@ -31,6 +31,10 @@ class GoldenCheck:
     cosine: float
     allowed: float
     reproduced: bool
+    equal_share: float
+    """Of the golden values, those answered bit for bit, 0 to 1."""
+    max_difference: float
+    """``max|out - golden|``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +54,25 @@ class TimedRuns:
     """Processor time of the runner since its start."""
     check_ms: float
     """What the first run after loading took to compare with the golden pair, outside of every sample."""
+    age_ms: float
+    """Since the runner's start, by the device's own clock, in steps of 10 ms; 0 where it does not tell."""
+    instructions: tuple[int, ...] | None = None
+    """Of each inference, on a device that counts them."""
 
 
 class RunnerSession:
     """One bundle on one device. Every method raises DeviceError with the runner's own words when it fails."""
 
-    def __init__(self, transport: Transport, process: Process, *, where: str) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        process: Process,
+        *,
+        where: str,
+        instructions_per_ms: float | None = None,
+    ) -> None:
+        """``instructions_per_ms``: of a device whose clock counts instructions."""
+        self._instructions_per_ms = instructions_per_ms
         self._transport = transport
         self._process = process
         self._where = where
@@ -96,6 +113,8 @@ class RunnerSession:
             cosine=float(reply["cosine"]),
             allowed=float(reply["allowed"]),
             reproduced=bool(reply["reproduced"]),
+            equal_share=float(reply["equal_share"]),
+            max_difference=float(reply["max_difference"]),
         )
 
     def run(self, runs: int, warmup: int = 0) -> list[float]:
@@ -113,6 +132,8 @@ class RunnerSession:
             waits=int(reply["waits"]),
             process_cpu_ms=float(reply["process_cpu_ms"]),
             check_ms=float(reply["check_ms"]),
+            age_ms=float(reply["age_ms"]),
+            instructions=self._counted(reply["samples_ms"]),
         )
 
     def infer(self, inputs: Sequence[Tensors]) -> list[dict[str, npt.NDArray[Any]]]:
@@ -124,6 +145,18 @@ class RunnerSession:
         ]
         reply = self.request({"op": "infer", "inputs": sent, "out": out})
         return [self._fetch(path) for path in reply["outputs"]]
+
+    def count(self, runs: int) -> list[dict[str, int]]:
+        """Instructions of each of ``runs`` inferences: ``total``, and by class where they are told apart.
+
+        None where nobody counts them.
+        """
+        if self._instructions_per_ms is not None:
+            return [{"total": total} for total in self.timed_runs(runs).instructions or ()]
+        return [
+            {str(name): int(value) for name, value in region.items()}
+            for region in self.request({"op": "count", "runs": runs})["regions"]
+        ]
 
     def operators(self, runs: int) -> tuple[list[dict[str, Any]], str]:
         """Mean time by operator (``name``, ``op``, ``ms``), and how it was obtained."""
@@ -162,6 +195,11 @@ class RunnerSession:
             self._process.stop()
         finally:
             self._transport.close()
+
+    def _counted(self, samples_ms: Sequence[float]) -> tuple[int, ...] | None:
+        if self._instructions_per_ms is None:
+            return None
+        return tuple(round(sample * self._instructions_per_ms) for sample in samples_ms)
 
     def _reply(self, timeout_s: float) -> dict[str, Any]:
         try:

@@ -69,7 +69,7 @@ class LocalTransport:
     """This machine: the work folder is a temporary one."""
 
     def __init__(self, python: Path | None = None) -> None:
-        self._python = python or Path(sys.executable)
+        self._interpreter = python or Path(sys.executable)
         self._scratch = Scratch("runner")
         self._work = self._scratch.path
 
@@ -93,11 +93,19 @@ class LocalTransport:
         home = self._work / "home"
         home.mkdir(exist_ok=True)
         opt_out(home)
-        command = [str(self._python), "-m", module, *arguments]
-        return LocalProcess(command, cwd=self._work, env=_environment(home, threads))
+        command = [*self._python(), "-m", module, *arguments]
+        return LocalProcess(command, cwd=self._work, env=self._environment(home, threads))
 
     def close(self) -> None:
         self._scratch.close()
+
+    def _python(self) -> Sequence[str]:
+        """The command that ``-m MODULE`` is put behind."""
+        return (str(self._interpreter),)
+
+    def _environment(self, home: Path, threads: int) -> dict[str, str]:
+        passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        return {**runner_environment(str(home), threads), **passed_on}
 
 
 class LocalProcess:
@@ -131,6 +139,18 @@ class LocalProcess:
         with self._errors.open("rb") as errors:
             errors.seek(max(0, self._errors.stat().st_size - _TAIL_BYTES))
             return errors.read().decode(errors="replace").strip()
+
+    def status(self) -> int | None:
+        """Its exit status, None while it runs."""
+        return self._process.poll()
+
+    def finish(self, timeout_s: float) -> int:
+        """End its input and let it end by itself; killed where it does not in time."""
+        with contextlib.suppress(BrokenPipeError):
+            _pipe(self._process.stdin).close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        return self.stop()
 
     def stop(self) -> int:
         with contextlib.suppress(ProcessLookupError):
@@ -169,18 +189,16 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def _environment(home: Path, threads: int) -> dict[str, str]:
-    """The whole environment of a runner: nothing that phones home, threads as asked for."""
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+def runner_environment(home: str, threads: int) -> dict[str, str]:
+    """The whole environment of a runner with that home: nothing that phones home, threads as asked for."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "HOME": str(home),
-        "TMPDIR": str(home),
+        "HOME": home,
+        "TMPDIR": home,
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         "OMP_NUM_THREADS": str(threads),
         **SWITCHED_OFF,
-        **passed_on,
     }

@@ -4,6 +4,7 @@ Numbers: the identification register's page in each core's technical reference m
 arch/arm64/include/asm/cputype.h, and util-linux, sys-utils/lscpu-arm.c.
 """
 
+import re
 from collections.abc import Mapping
 
 PARTS: Mapping[tuple[str, str], str] = {
@@ -38,3 +39,9 @@ PARTS: Mapping[tuple[str, str], str] = {
     ("0x51", "0x804"): "Kryo-4XX-Gold",
     ("0x51", "0x805"): "Kryo-4XX-Silver",
 }
+
+
+def core_name(cpu: str) -> str:
+    """``Arm implementer 0x41 part 0xd08``, as a runner says it, by the core's name where it is known."""
+    said = re.fullmatch(r"Arm implementer (\w+) part (\w+)", cpu)
+    return PARTS.get((said[1], said[2]), cpu) if said else cpu

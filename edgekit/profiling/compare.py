@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from edgekit.devices import Device
@@ -35,9 +36,12 @@ def compare(
     Two things to run are measured in turn, which resolves most; where one is a file, the other is measured now.
     EdgekitError where one is broken or cannot be compared with the other.
     """
-    if _is_stored(a) or _is_stored(b):
+    emulated = device.kind == "emulated"
+    if _is_stored(a) or _is_stored(b) or emulated:
         sides = [_measurement(name, device, threads, duration_s / 2, shapes, advance) for name in (a, b)]
-        return compare_measurements(sides[0], sides[1])
+        comparison = compare_measurements(sides[0], sides[1])
+        # what is counted needs no turns
+        return replace(comparison, how="counted") if emulated else comparison
     with ExitStack() as stack:
         first, second = (stack.enter_context(runnable(name, shapes)) for name in (a, b))
         return compare_bundles(first, second, device, threads=threads, duration_s=duration_s, advance=advance)

@@ -8,18 +8,21 @@ from typing import Any, Literal
 from edgekit.profiling.statistics import resolvable
 
 Verdict = Literal["same", "better", "worse"]
-MetricName = Literal["p50", "p90", "p99", "cold_start", "memory"]
+MetricName = Literal["p50", "p90", "p99", "cold_start", "memory", "instructions"]
+Unit = Literal["ms", "bytes", "instructions"]
 SMALLEST: dict[MetricName, float] = {
     "p50": 0.01,
     "p90": 0.02,
     "p99": 0.02,
     "cold_start": 0.03,
     "memory": 0.02,
+    "instructions": 0.001,
 }
 """A relative change below this is called the same however sure it is: it is the process's memory layout, not the
 artifact. Two processes of one bundle differ by up to 0.5 % in p50 and 1 % in memory."""
-DECIDING: tuple[MetricName, ...] = ("p50", "memory")
-"""What the verdict on the whole stands on. Five metrics at 5 % each would cry wolf in one comparison of five."""
+DECIDING: tuple[MetricName, ...] = ("p50", "memory", "instructions")
+"""What the verdict on the whole stands on; p50 and instructions never come
+together. Five metrics at 5 % each would cry wolf in one comparison of five."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class Metric:
     """``b`` against ``a``; smaller is better for every metric."""
 
     name: MetricName
-    unit: Literal["ms", "bytes"]
+    unit: Unit
     a: float
     b: float
     ratio: float
@@ -72,7 +75,7 @@ class Comparison:
 
     a: str
     b: str
-    how: Literal["interleaved", "stored"]
+    how: Literal["interleaved", "stored", "counted"]
     device: str
     kind: str
     metrics: tuple[Metric, ...]
@@ -80,7 +83,7 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """``worse`` where p50 or memory is; else ``better`` where one of them is."""
+        """``worse`` where p50, memory or instructions are; else ``better`` where one of them is."""
         found = {metric.verdict for metric in self.metrics if metric.name in DECIDING}
         if "worse" in found:
             return "worse"

@@ -1,4 +1,4 @@
-"""Conditions on a comparison: ``p99>+5%``, ``p50>20ms``, ``memory>100MB``."""
+"""Conditions on a comparison: ``p99>+5%``, ``p50>20ms``, ``memory>100MB``, ``instructions>+1%``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,21 @@ METRICS: dict[str, MetricName] = {
     "cold_start": "cold_start",
     "memory": "memory",
     "memory_peak": "memory",
+    "instructions": "instructions",
 }
-_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
-_TIME_UNITS = ("us", "ms", "s")
+_TIMES = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+_UNITS: dict[MetricName, dict[str, float]] = {
+    "memory": {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9},
+    "instructions": {"k": 1e3, "M": 1e6, "G": 1e9},
+}
+"""Of metrics that are no times."""
 _FORM = re.compile(
     r"^\s*(?P<metric>\w+)\s*>\s*(?P<plus>\+)?(?P<number>\d+(\.\d+)?)\s*(?P<unit>%|[A-Za-z]+)?\s*$"
 )
-_HELP = "write METRIC>+N% for a rise over A, or METRIC>N with ms, s, MB or GB: 'p99>+5%', 'p50>20ms', 'memory>100MB'"
+_HELP = (
+    "write METRIC>+N% for a rise over A, or METRIC>N with ms, s, MB, GB or M: 'p99>+5%', 'p50>20ms', 'memory>100MB', "
+    "'instructions>+1%'"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +45,7 @@ class Gate:
     metric: MetricName
     relative: bool
     limit: float
-    """A share for ``relative``, else ms or bytes."""
+    """A share for ``relative``, else ms, bytes or instructions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +89,10 @@ def check_gates(gates: list[Gate], comparison: Comparison) -> list[GateResult]:
 def _factor(text: str, metric: MetricName, unit: str | None) -> float:
     if unit == "%":
         return 0.01
-    fitting = [name for name in _UNITS if (name in _TIME_UNITS) == (metric != "memory")]
-    if unit not in fitting:
+    fitting = _UNITS.get(metric, _TIMES)
+    if unit is None or unit not in fitting:
         raise EdgekitError(f"--fail-if '{text}': {metric} needs one of the units {', '.join(fitting)}, or %")
-    return _UNITS[unit]
+    return fitting[unit]
 
 
 def _measured(gate: Gate, comparison: Comparison) -> Metric:
@@ -100,7 +108,9 @@ def _check(gate: Gate, metric: Metric) -> GateResult:
         detail = f"{_amount(metric.b, metric.unit)}, limit {_amount(gate.limit, metric.unit)}"
         return GateResult(gate=gate, status=status, detail=detail)
     rise, low, high = metric.ratio - 1, metric.ci_low - 1, metric.ci_high - 1
-    detail = f"{rise:+.1%} ({low:+.1%} to {high:+.1%}), limit +{gate.limit:.1%}"
+    digits = 2 if metric.unit == "instructions" else 1
+    shares = (f"{share:+.{digits}%}" for share in (rise, low, high, gate.limit))
+    detail = "{} ({} to {}), limit {}".format(*shares)
     if rise > gate.limit and metric.verdict == "worse":
         return GateResult(gate=gate, status="failed", detail=detail)
     if high > gate.limit:
@@ -110,4 +120,4 @@ def _check(gate: Gate, metric: Metric) -> GateResult:
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{value / 1e6:.1f} MB" if unit == "bytes" else f"{value:.2f} ms"
+    return f"{value:.2f} ms" if unit == "ms" else f"{value / 1e6:.1f} {'MB' if unit == 'bytes' else 'M'}"

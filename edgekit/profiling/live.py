@@ -14,6 +14,7 @@ from statistics import median
 
 from edgekit.bundles import Bundle
 from edgekit.devices import Device, RunnerSession
+from edgekit.errors import EdgekitError
 from edgekit.profiling.blocks import TimedBlock, is_computing, time_block, undisturbed_ms, warm_up
 from edgekit.profiling.comparison import Comparison, Metric, MetricName
 from edgekit.profiling.measure import cold_start
@@ -58,6 +59,11 @@ def compare_bundles(
     """Measure both on ``device`` in turn. DeviceError where one fails or answers wrongly."""
     check_runs_here(a)
     check_runs_here(b)
+    if device.kind == "emulated":
+        raise EdgekitError(
+            f"{device.name}: its time means nothing, so nothing is timed there in turn. Count once for each with: "
+            f"edgekit profile BUNDLE --on {device.name} -o FILE, and compare the files"
+        )
     measured: list[Pair] = []
     for index in range(pairs):
         if advance:

@@ -15,12 +15,14 @@ from statistics import median
 from typing import Any
 
 from edgekit.bundles import Bundle, read_bundle
-from edgekit.devices import Device, RunnerSession
+from edgekit.devices import Device, GoldenCheck, RunnerSession
 from edgekit.profiling.blocks import TimedBlock, latency_record, time_block, warm_up
+from edgekit.profiling.counted import count, run_context
+from edgekit.profiling.identity import golden_figures, identity
 from edgekit.profiling.memory import PhaseMemory
 from edgekit.profiling.names import source_operators
 from edgekit.profiling.predicted import check_runs_here
-from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, RunContext, Start
+from edgekit.profiling.record import Measurement, MemoryRecord, OperatorTime, Start
 from edgekit.progress import Advance
 
 PROCESSES = 5
@@ -37,6 +39,8 @@ class Extent:
     duration_s: float = DURATION_S
     runs: int | None = None
     processes: int = PROCESSES
+    by_operator: bool = False
+    """Also where it takes minutes: on an emulated device, which counts instead of timing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class _Part:
     memory: MemoryRecord | None
     peak: int
     context: dict[str, Any]
-    golden_error: float | None
+    golden: GoldenCheck | None
     warm: _Warm | None
 
 
@@ -69,10 +73,18 @@ def profile(
     extent: Extent | None = None,
     advance: Advance | None = None,
 ) -> Measurement:
-    """Measure the bundle (folder or zip) on ``device``. DeviceError where it fails or answers wrongly."""
+    """Measure the bundle (folder or zip) on ``device``. DeviceError where it fails or answers wrongly.
+
+    On an emulated device instructions are counted, and nothing is timed.
+    """
     if isinstance(bundle, Path):
         bundle = read_bundle(bundle)
     check_runs_here(bundle)
+    if device.kind == "emulated":
+        asked = extent or Extent()
+        return count(
+            bundle, device, threads=threads, runs=asked.runs, by_operator=asked.by_operator, advance=advance
+        )
     taken, began = datetime.now(UTC), time.perf_counter()
     shares, parts = _shares(extent or Extent()), list[_Part]()
     for process, share in enumerate(shares):
@@ -85,19 +97,12 @@ def profile(
 def _measurement(
     bundle: Bundle, device: Device, parts: Sequence[_Part], taken: datetime, duration_s: float
 ) -> Measurement:
-    first, manifest = parts[0], bundle.manifest
+    first = parts[0]
     assert first.memory is not None  # the first process always brings both
     assert first.warm is not None
     others = [part.peak for part in parts[1:]]
     return Measurement(
-        bundle=bundle.path.name,
-        bundle_sha256=bundle.sha256,
-        model=manifest.model.name,
-        target=manifest.target,
-        precision=manifest.artifact.precision,
-        converter=manifest.converter,
-        device=device.name,
-        kind=device.kind,
+        **identity(bundle, device),
         latency_ms=latency_record(
             [block for part in parts for block in part.blocks], warmup_runs=WARMUP_RUNS
         ),
@@ -108,8 +113,8 @@ def _measurement(
         operators=source_operators(bundle, first.warm.operators),
         operators_method=first.warm.method,
         starts=tuple(part.start for part in parts),
-        golden_error=first.golden_error,
-        context=RunContext(**first.context),
+        **golden_figures(first.golden),
+        context=run_context(first.context),
         duration_s=duration_s,
         taken_utc=taken.isoformat(timespec="seconds"),
     )
@@ -122,6 +127,8 @@ def cold_start(session: RunnerSession, memory: PhaseMemory | None = None) -> Sta
     with _phase(memory, "first"):
         first = session.timed_runs(1)
     wall_ms = (time.perf_counter() - session.process.started) * 1000
+    if session.process.pid is None:  # elsewhere: the way there is no part of a start
+        wall_ms = first.age_ms or wall_ms
     # checking hashes and the golden pair is the runner's own care; an application does not repeat it
     checks_ms = loaded["check_ms"] + first.check_ms
     return Start(
@@ -148,7 +155,7 @@ def _measure_process(folder: Path, device: Device, threads: int, share: Extent, 
     with device.start(folder, threads=threads, keep_peaks=process > 0) as session:
         memory = PhaseMemory(session) if process == 0 else None
         start = cold_start(session, memory)
-        error = session.golden().max_relative_error if session.has_golden else None
+        golden = session.golden() if session.has_golden else None
         with _phase(memory, "steady"):
             size = warm_up(session, runs=WARMUP_RUNS)
         record = memory.record() if memory else None
@@ -160,7 +167,7 @@ def _measure_process(folder: Path, device: Device, threads: int, share: Extent, 
             memory=record,
             peak=peak,
             context=session.ready,
-            golden_error=error,
+            golden=golden,
             warm=_warm(session, blocks) if process == 0 else None,
         )
 

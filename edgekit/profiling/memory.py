@@ -12,6 +12,7 @@ from edgekit.devices import RunnerSession
 from edgekit.profiling.record import MemoryRecord
 
 RESETS = "reset between phases"
+GUEST = "less the emulator's own pages"
 _INTERVAL_S = 0.004
 SAMPLED = "resident memory sampled from outside every 4 ms"
 
@@ -22,7 +23,9 @@ class PhaseMemory:
     def __init__(self, session: RunnerSession) -> None:
         self._session = session
         pid = session.process.pid
-        exact = RESETS in session.memory()["method"]
+        method = session.memory()["method"]
+        # of an emulated program only the runner can tell which pages are its own
+        exact = RESETS in method or GUEST in method
         self._sampled = psutil.Process(pid) if pid is not None and not exact else None
         self._peaks: dict[str, int] = {}
         with self.phase("base"):

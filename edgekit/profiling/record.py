@@ -81,8 +81,35 @@ class OperatorTime(Strict):
     ms: float
 
 
+class OperatorCount(Strict):
+    """Instructions of one operator in one inference."""
+
+    name: str
+    """In the source model's names where they are known."""
+    op: str
+    instructions: int
+
+
+class Instructions(Strict):
+    """Instructions of one inference on one thread, counted by an emulator: free of noise, and no time."""
+
+    total: int
+    """The fewest of ``samples``: whatever comes in between adds."""
+    samples: tuple[int, ...]
+    by_class: dict[str, int] = Field(default_factory=dict)
+    """Of that inference; empty where the instruction set is not told apart."""
+    cache_misses: dict[str, int] = Field(default_factory=dict)
+    """Of that inference, by level of a simulated data cache of the board's size (least recently used goes, no
+    prefetching); empty where the size is not known."""
+    operators: tuple[OperatorCount, ...] = ()
+    """Where they were asked for; in steps of a thousand, with what the runtime's own profiler adds."""
+    operators_method: str = ""
+
+
 class RunContext(Strict):
     machine: str
+    arch: str | None = None
+    """As the kernel calls it, e.g. ``aarch64``."""
     cpu: str
     isa_features: tuple[str, ...]
     cores: int
@@ -93,6 +120,9 @@ class RunContext(Strict):
     os: str
     kernel: str
     python: str
+    libc: str | None = None
+    ram_bytes: int | None = None
+    """All memory that the kernel has."""
     runtime: str
     runtime_version: str
     runtime_options: dict[str, str]
@@ -109,6 +139,7 @@ class Measurement(Strict):
     device: str
     kind: MeasurementKind
     latency_ms: LatencyRecord | None
+    """None where no clock tells it: an emulated device's time means nothing."""
     prediction: Prediction | None = None
     """Only where the kind is predicted; then nothing was run, and no start and no memory of a process is known."""
     cold_start_ms: float | None = None
@@ -117,13 +148,19 @@ class Measurement(Strict):
     """Load and first inference of a second session in the running process."""
     load_ms: float | None = None
     memory_bytes: MemoryRecord | None = None
-    instructions: int | None = None
+    instructions: Instructions | None = None
+    why_no_instructions: str = ""
+    """Where an emulated device counted none."""
     operators: tuple[OperatorTime, ...]
     operators_method: str = ""
     """How the operators' times were obtained, or why there are none."""
     starts: tuple[Start, ...] = ()
     golden_error: float | None = None
     """``max|out - golden| / max|golden|`` on this device; None where the bundle has no golden pair."""
+    golden_equal_share: float | None = None
+    """Of the golden values, those answered bit for bit as on the build host, 0 to 1."""
+    golden_max_difference: float | None = None
+    """``max|out - golden|``, in the outputs' own units."""
     context: RunContext
     duration_s: float
     taken_utc: str

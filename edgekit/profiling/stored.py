@@ -20,7 +20,7 @@ from typing import Literal
 
 from edgekit.errors import EdgekitError
 from edgekit.profiling.blocks import is_computing
-from edgekit.profiling.comparison import Comparison, Metric, MetricName
+from edgekit.profiling.comparison import Comparison, Metric, MetricName, Unit
 from edgekit.profiling.record import LatencyBlock, LatencyRecord, Measurement
 from edgekit.profiling.statistics import difference_ci, percentile
 
@@ -30,6 +30,7 @@ RUN_TO_RUN: dict[MetricName, float] = {
     "p99": 0.03,
     "cold_start": 0.03,
     "memory": 0.005,
+    "instructions": 0.0001,
 }
 """Standard deviation, relative, between measurements of one bundle minutes apart, disturbance taken out."""
 CACHE_SHARE = 0.01
@@ -40,6 +41,7 @@ QUIET = 0.02
 LEAST_DISTURBED = 10
 """Percentile of a process's inferences that stands for what one takes undisturbed."""
 _SAME_CLOCK = 0.005
+_UNITS: dict[MetricName, Unit] = {"memory": "bytes", "instructions": "instructions"}
 
 
 def compare_measurements(a: Measurement, b: Measurement) -> Comparison:
@@ -48,9 +50,13 @@ def compare_measurements(a: Measurement, b: Measurement) -> Comparison:
         raise EdgekitError(
             f"{a.bundle} is {a.kind}, {b.bundle} is {b.kind}: these are not comparable figures"
         )
-    metrics = [*_foretold(a, b), *_cold_start(a, b), *_memory(a, b)]
+    metrics = _foretold(a, b)
     if a.latency_ms and b.latency_ms:
-        metrics = [*_latency(_Timed.of(a, a.latency_ms), _Timed.of(b, b.latency_ms)), *metrics]
+        metrics += _latency(_Timed.of(a, a.latency_ms), _Timed.of(b, b.latency_ms))
+    metrics += [*_cold_start(a, b), *_memory(a, b)]
+    if a.instructions and b.instructions:
+        counts = [[float(count) for count in side.samples] for side in (a.instructions, b.instructions)]
+        metrics.append(_metric("instructions", counts[0], counts[1], "counted, one thread", 0.0, 0.0))
     return Comparison(
         a=a.bundle,
         b=b.bundle,
@@ -230,7 +236,7 @@ def _metric(
     ratio, low, high = difference_ci(a, b, floor or RUN_TO_RUN[name])
     return Metric(
         name=name,
-        unit="bytes" if name == "memory" else "ms",
+        unit=_UNITS.get(name, "ms"),
         a=median(a),
         b=median(b),
         ratio=ratio,

@@ -160,11 +160,11 @@ def _layers(model: Model | None) -> tuple[LayerSensitivity, ...]:
 
 def _stored_times(bundle: Bundle, path: Path) -> Times:
     for run in read_measurements(path):
-        if run.bundle_sha256 == bundle.sha256:
+        if run.bundle_sha256 == bundle.sha256 and run.operators:
             where = f"{run.context.cpu}, {run.context.threads} thread(s)"
             return Times(operators=run.operators, kind=run.kind, where=where, how=run.operators_method)
     raise BundleError(
-        f"{path}: holds no measurement of {bundle.path}. Make one: edgekit profile {bundle.path}"
+        f"{path}: holds no times by operator of {bundle.path}. Make them: edgekit profile {bundle.path}"
     )
 
 

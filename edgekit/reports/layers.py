@@ -11,6 +11,7 @@ from edgekit.quantization.table import InFloat, LayerSensitivity, Sensitivity
 
 if TYPE_CHECKING:
     from edgekit.bundles import Bundle
+    from edgekit.bundles.manifest import IsaCheck
     from edgekit.profiling.record import OperatorTime
 
 REASONS: Mapping[InFloat, str] = {
@@ -83,6 +84,8 @@ class Why:
     table: Sensitivity | None
     missing: tuple[str, ...]
     """What is not known, and how it would be."""
+    isa: IsaCheck | None = None
+    """The bundle's golden pair on its target's own processor, emulated."""
 
     def facts(self) -> dict[str, Any]:
         """As ``why --json`` prints it."""
@@ -101,6 +104,7 @@ class Why:
             "times": {"kind": times.kind, "where": times.where, "how": times.how} if times else None,
             "sensitivity": {"samples": table.samples, "unseen": table.unseen} if table else None,
             "missing": list(self.missing),
+            "isa": self.isa.model_dump(mode="json") if self.isa else None,
         }
 
 
@@ -146,6 +150,7 @@ def explain(
         times=times,
         table=table,
         missing=tuple(missing),
+        isa=manifest.isa,
     )
 
 

@@ -62,7 +62,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(bytes=_bytes, ms=_ms, percent=_percent)
+    environment.filters.update(bytes=_bytes, ms=_ms, percent=_percent, millions=_millions)
     environment.globals.update(
         version=__version__,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -93,9 +93,36 @@ def render(evidence: Evidence, *, title: str) -> str:
             title=title,
             manifests=evidence.manifests,
             measurements=evidence.measurements,
+            counted=_counted(evidence.measurements),
             candidate_sections=[*_candidate_sections(evidence), *_search_sections(evidence)],
             run_sections=_run_sections(evidence.measurements),
         )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Measurements with instructions, and what their table has columns for."""
+
+    runs: tuple[Measurement, ...]
+    classes: tuple[str, ...]
+    """Those that any of them has, the commonest first."""
+    levels: tuple[str, ...]
+
+
+def _counted(runs: Sequence[Measurement]) -> Counted | None:
+    counted = [(run, run.instructions) for run in runs if run.instructions]
+    if not counted:
+        return None
+    sums: dict[str, int] = {}
+    for _, found in counted:
+        for name, count in found.by_class.items():
+            sums[name] = sums.get(name, 0) + count
+    levels = dict.fromkeys(level for _, found in counted for level in found.cache_misses)
+    return Counted(
+        runs=tuple(run for run, _ in counted),
+        classes=tuple(name for name in sorted(sums, key=lambda name: -sums[name]) if sums[name]),
+        levels=tuple(sorted(levels)),
     )
 
 
@@ -211,6 +238,10 @@ def _bytes(count: int | None) -> str:
 
 def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g} ms" if value < 100 else f"{value:.0f} ms"
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.2f} M"
 
 
 def _percent(value: float) -> str:

@@ -11,10 +11,13 @@ from pathlib import Path
 def main() -> int:
     arguments = _parser().parse_args()
     # a wrong command line is answered before numpy is imported
-    from .engine import Engine
     from .failure import RunnerError
-    from .serve import one_line, serve
 
+    try:
+        from .engine import Engine
+        from .serve import one_line, serve
+    except ImportError as error:
+        return _unusable(error, protocol=arguments.verb == "serve")
     if arguments.verb == "serve":
         return serve(arguments.bundle, threads=arguments.threads, reset_peaks=not arguments.keep_peaks)
     try:
@@ -29,6 +32,15 @@ def main() -> int:
         return 1
     print(json.dumps({**facts, "context": context}, indent=2))
     return 0 if facts.get("reproduced", True) else 1
+
+
+def _unusable(error: ImportError, *, protocol: bool) -> int:
+    """numpy is absent, broken or of another processor: one line, as whoever started this reads it."""
+    message = (
+        f"numpy is not usable here ({' '.join(str(error).split())[:300]}); install it with: pip install numpy"
+    )
+    print(json.dumps({"ok": False, "error": message}) if protocol else f"runner: {message}")
+    return 1
 
 
 def _run(engine: object, arguments: argparse.Namespace) -> dict[str, object]:

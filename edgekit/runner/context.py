@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 
 # Linux' name of a CPU feature -> ours
@@ -22,6 +23,7 @@ def read_context(threads: int) -> dict[str, object]:
     cpuinfo = _read("/proc/cpuinfo") or ""
     return {
         "machine": _machine(),
+        "arch": platform.machine(),
         "cpu": _cpu(cpuinfo),
         "isa_features": _features(cpuinfo),
         "cores": len(os.sched_getaffinity(0)),
@@ -32,6 +34,8 @@ def read_context(threads: int) -> dict[str, object]:
         "os": _os_name(),
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+        "ram_bytes": _ram_bytes(),
     }
 
 
@@ -42,6 +46,15 @@ def busy_ms() -> float:
     # user, nice, system, -, -, irq, softirq, steal
     busy = sum(ticks[index] for index in (0, 1, 2, 5, 6, 7) if index < len(ticks))
     return busy * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def age_ms() -> float:
+    """Time since this process was started, in steps of 10 ms; 0 where the system does not tell."""
+    fields = (_read("/proc/self/stat") or "").rpartition(")")[2].split()
+    if len(fields) < 20 or not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    started_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started_s) * 1000
 
 
 def _machine() -> str:
@@ -76,6 +89,11 @@ def _fields(cpuinfo: str) -> dict[str, str]:
         if colon:
             fields.setdefault(key.strip(), value.strip())
     return fields
+
+
+def _ram_bytes() -> int | None:
+    text = _fields(_read("/proc/meminfo") or "").get("MemTotal")
+    return int(text.split()[0]) * 1024 if text else None
 
 
 def _load() -> float | None:

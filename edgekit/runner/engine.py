@@ -12,11 +12,12 @@ from pathlib import Path
 from .adapt import to_artifact, to_source
 from .arrays import read_npz, write_npz
 from .bundle import check_files, read_bundle
-from .context import busy_ms, read_context
+from .context import age_ms, busy_ms, read_context
 from .failure import RunnerError
 from .golden import Comparison, Golden, compare, read_golden, synthetic_inputs
 from .memory import PhaseMemory
-from .sessions import Array, Session, import_runtime
+from .regions import counted
+from .sessions import Array, OperatorTime, Session, import_runtime
 from .yardstick import yardstick_ms
 
 _YARDSTICK = "yardstick"
@@ -114,6 +115,7 @@ class Engine:
             # of the whole process since its start: what a cold start would take undisturbed
             "process_cpu_ms": (after.ru_utime + after.ru_stime) * 1000,
             "check_ms": check_ms,
+            "age_ms": age_ms(),
         }
 
     def infer(self, inputs: list[str], out: str) -> dict[str, object]:
@@ -127,10 +129,20 @@ class Engine:
             written.append(str(target))
         return {"outputs": written}
 
+    def count(self, runs: int) -> dict[str, object]:
+        """Instructions of each of ``runs`` inferences by class, where an emulator counts them; else none."""
+        session = self._checked_session()
+        with self._memory.phase("steady"), _no_collection():
+            regions = [counted(lambda: session.run(self._feeds)) for _ in range(runs)]
+        return {"regions": [region for region in regions if region]}
+
     def operators(self, runs: int) -> dict[str, object]:
         """Mean time by operator, in a session of its own."""
         self._checked_session()
-        times, how = self._runtime.operators(self._bundle, self._threads, self._feeds, runs)
+        found: list[tuple[list[OperatorTime], str]] = []
+        # where an emulator counts, its clock within a region is one of instructions
+        counted(lambda: found.append(self._runtime.operators(self._bundle, self._threads, self._feeds, runs)))
+        times, how = found[0]
         return {
             "operators": [{"name": time.name, "op": time.op, "ms": time.ms} for time in times],
             "how": how,

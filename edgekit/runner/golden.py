@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,6 +49,10 @@ class Comparison:
     """``max|out - golden| / max|golden|`` over finite values; infinite where shapes or other values differ."""
     cosine: float
     allowed: float
+    equal_share: float
+    """Of all golden values, those answered bit for bit."""
+    max_difference: float
+    """``max|out - golden|``, of any output."""
 
     @property
     def reproduced(self) -> bool:
@@ -66,18 +71,23 @@ class Comparison:
             "cosine": self.cosine,
             "allowed": self.allowed,
             "reproduced": self.reproduced,
+            "equal_share": self.equal_share,
+            "max_difference": self.max_difference,
         }
 
 
 def compare(golden: Golden, outputs: Mapping[str, Array], allowed: float) -> Comparison:
     """Compare each golden output with the one of its name; a missing one differs by infinity."""
     found = {name: _differences(value, outputs.get(name)) for name, value in golden.outputs.items()}
-    worst = max(found, key=lambda name: found[name][0], default="")
+    worst = max(found, key=lambda name: found[name].relative, default="")
+    values = sum(value.size for value in golden.outputs.values())
     return Comparison(
         output=worst,
-        max_relative_error=found[worst][0] if found else 0.0,
-        cosine=min((cosine for _, cosine in found.values()), default=1.0),
+        max_relative_error=found[worst].relative if found else 0.0,
+        cosine=min((each.cosine for each in found.values()), default=1.0),
         allowed=allowed,
+        equal_share=sum(each.equal for each in found.values()) / values if values else 1.0,
+        max_difference=max((each.absolute for each in found.values()), default=0.0),
     )
 
 
@@ -97,17 +107,31 @@ def _synthetic(shape: tuple[int, ...], dtype: str, random: np.random.Generator) 
     return np.ones(shape, dtype)
 
 
-def _differences(want: Array, have: Array | None) -> tuple[float, float]:
-    """Relative error and cosine, block by block: copies of whole outputs would show in the memory of small models."""
+class _Differences(NamedTuple):
+    relative: float
+    cosine: float
+    absolute: float
+    equal: int
+    """How many values are the same, bit for bit."""
+
+
+_NOTHING_ALIKE = _Differences(float("inf"), 0.0, float("inf"), 0)
+
+
+def _differences(want: Array, have: Array | None) -> _Differences:
+    """Block by block: copies of whole outputs would show in the memory of small models."""
     if have is None or want.shape != have.shape:
-        return float("inf"), 0.0
+        return _NOTHING_ALIKE
     difference = scale = product = want_squared = have_squared = 0.0
+    equal = 0
     want, have = want.ravel(), have.ravel()
     for start in range(0, want.size, _BLOCK):
-        a, b = (values[start : start + _BLOCK].astype(np.float64) for values in (want, have))
+        pair = want[start : start + _BLOCK], have[start : start + _BLOCK]
+        equal += int(np.count_nonzero((pair[0] == pair[1]) | ((pair[0] != pair[0]) & (pair[1] != pair[1]))))
+        a, b = (values.astype(np.float64) for values in pair)
         finite = np.isfinite(a)
         if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not np.isfinite(b[finite]).all():
-            return float("inf"), 0.0
+            return _NOTHING_ALIKE
         a, b = a[finite], b[finite]
         difference = max(difference, float(np.max(np.abs(a - b), initial=0.0)))
         scale = max(scale, float(np.max(np.abs(a), initial=0.0)))
@@ -116,4 +140,4 @@ def _differences(want: Array, have: Array | None) -> tuple[float, float]:
         have_squared += float(b @ b)
     norms = (want_squared * have_squared) ** 0.5
     cosine = product / norms if norms else float(difference == 0)
-    return (difference / scale if scale else difference), cosine
+    return _Differences(difference / scale if scale else difference, cosine, difference, equal)

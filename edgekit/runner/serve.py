@@ -44,6 +44,7 @@ def _answer(engine: Engine, request: dict[str, Any]) -> dict[str, object]:
         "golden": engine.golden,
         "run": lambda: engine.run(int(request["runs"]), int(request.get("warmup", 0))),
         "infer": lambda: engine.infer(list(request["inputs"]), str(request["out"])),
+        "count": lambda: engine.count(int(request["runs"])),
         "operators": lambda: engine.operators(int(request["runs"])),
         "memory": engine.memory,
         "second_session": engine.second_session,

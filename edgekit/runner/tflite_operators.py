@@ -110,10 +110,11 @@ def _best_ms(interpreter: Any, feeds: Mapping[str, Array], runs: int, threads: i
     # on one thread processor time leaves out what others took
     clock = time.thread_time if threads == 1 else time.perf_counter
     best = float("inf")
-    for run in range(runs + _WARMUP):
+    warmup = min(_WARMUP, runs)
+    for run in range(runs + warmup):
         started = clock()
         interpreter.invoke()
-        if run >= _WARMUP:
+        if run >= warmup:
             best = min(best, clock() - started)
     return best * 1000
 

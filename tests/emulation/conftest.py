@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.emulation import qemu, sysroot
+from edgekit.devices.emulated import Emulation, set_up
+from edgekit.devices.emulated.tools import check_setup
+from edgekit.errors import EnvironmentSetupError
+from tests.emulation import qemu
 from tests.emulation.qemu import Guest
-from tests.emulation.view import make_view
 
 ArmGuest = Callable[[str], Guest]
 
@@ -22,15 +24,17 @@ def older_x86() -> Guest:
 
 
 @pytest.fixture(scope="session")
-def arm_guest(tmp_path_factory: pytest.TempPathFactory) -> ArmGuest:
-    """A 64-bit Arm with the core asked for, and the Arm wheels of the versions installed here."""
-    if reason := qemu.missing("qemu-aarch64") or sysroot.missing():
-        pytest.skip(reason)
+def emulation() -> Emulation:
+    """What ``edgekit device setup emulated`` makes, in the user's own cache: it is fetched once."""
+    try:
+        check_setup()
+    except EnvironmentSetupError as error:
+        pytest.skip(str(error))
+    return set_up()
+
+
+@pytest.fixture(scope="session")
+def arm_guest(emulation: Emulation, tmp_path_factory: pytest.TempPathFactory) -> ArmGuest:
+    """The board asked for, with the Arm wheels of the versions installed here."""
     folder = tmp_path_factory.mktemp("arm")
-    root, site = sysroot.make_sysroot(folder), sysroot.unpack_wheels(folder)
-
-    def guest(core: str) -> Guest:
-        view = folder / core
-        return qemu.arm(view if view.is_dir() else make_view(view, root, core), site, core)
-
-    return guest
+    return lambda board: qemu.arm(folder, emulation, board)

@@ -12,8 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekit.catalog import load_catalog
+from edgekit.devices.emulated import Emulation
+from edgekit.devices.emulated.board import find_board
+from edgekit.devices.emulated.view import arm_python, make_view
 from tests.emulation.guest import Array, main
 
+BOARDS: Mapping[str, str] = {
+    "Cortex-A53": "raspberry-pi-3",
+    "Cortex-A72": "raspberry-pi-4",
+    "Cortex-A76": "raspberry-pi-5",
+}
+"""Core -> a board with it."""
 GUEST = Path(__file__).with_name("guest.py")
 Questions = Mapping[Path, Sequence[Array]]
 """Artifact -> the samples for its first input; the files' names differ."""
@@ -44,12 +54,14 @@ def older_x86(model: str = "Haswell") -> Guest:
     return Guest(command=("qemu-x86_64", "-cpu", model, sys.executable), environment=_environment())
 
 
-def arm(view: Path, site: Path, core: str) -> Guest:
-    """The aarch64 Python of a device view (``view.py``), with the wheels of ``site``."""
-    python = view / "usr/bin/python3.11"
+def arm(folder: Path, emulation: Emulation, name: str) -> Guest:
+    """The aarch64 Python and wheels on the board ``name``, whose view of itself is made in ``folder``."""
+    board, view = find_board(name, load_catalog()), folder / name
+    if not view.is_dir():
+        make_view(view, emulation.sysroot, board)
     return Guest(
-        command=("qemu-aarch64", "-L", str(view), "-cpu", core, str(python), "-S"),
-        environment={**_environment(), "PYTHONPATH": str(site)},
+        command=arm_python(view, board),
+        environment={**_environment(), "PYTHONPATH": str(emulation.site)},
     )
 
 

@@ -14,12 +14,11 @@ import numpy as np
 from edgekit.contracts import load_contract
 from edgekit.conversion.order import Order, take_in
 from edgekit.data import encode_sample, open_samples
+from edgekit.devices.emulated import set_up
 from edgekit.models import prepare_onnx
 from edgekit.models.zoo import resolve
-from tests.emulation import sysroot
 from tests.emulation.models import cosine, make_schemes
-from tests.emulation.qemu import arm, here, older_x86
-from tests.emulation.view import CORES, make_view
+from tests.emulation.qemu import BOARDS, arm, here, older_x86
 
 
 def main() -> None:
@@ -47,8 +46,8 @@ def print_table(path: Path, count: int, folder: Path) -> None:
     known = here(questions, folder)
     del questions[source]
     guests = {"x86 Haswell, no VNNI": older_x86()}
-    root, site = sysroot.make_sysroot(folder), sysroot.unpack_wheels(folder)
-    guests |= {core: arm(make_view(folder / core, root, core), site, core) for core in CORES}
+    emulation = set_up()
+    guests |= {core: arm(folder, emulation, board) for core, board in BOARDS.items()}
     print(f"{count} samples\n| | scheme | smallest cosine to fp32 | to this machine |\n|---|---|---|---|")
     for machine, found in (
         ("here", known),

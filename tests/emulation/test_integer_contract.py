@@ -18,8 +18,7 @@ from tests.converters.steps import Steps, load_converter
 from tests.emulation.conftest import ArmGuest
 from tests.emulation.guest import Array
 from tests.emulation.models import cosine, every_pair, every_sum, heavy_net, inputs, make_schemes
-from tests.emulation.qemu import Guest, Questions, here
-from tests.emulation.view import CORES
+from tests.emulation.qemu import BOARDS, Guest, Questions, here
 from tests.graphs import write_samples
 
 pytestmark = [
@@ -168,10 +167,10 @@ def test_without_vnni_litert_and_quantized_sums_are_exact(
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
 def test_arm_answers_bit_for_bit(
     arm_guest: ArmGuest,
-    core: str,
+    board: str,
     heavy: Case,
     ghostnet: Case,
     litert: Case,
@@ -181,9 +180,11 @@ def test_arm_answers_bit_for_bit(
     """All but a quantized Add: a few of its values round otherwise there, so it is not promised."""
     exact = heavy.only("u8s8.onnx", "u8u8.onnx", "u8s8-7bit.onnx"), ghostnet.questions, litert.questions
     questions = {path: samples for each in exact for path, samples in each.items()}
-    found = arm_guest(core).answers({**questions, **sums.questions}, tmp_path)
+    found = arm_guest(board).answers({**questions, **sums.questions}, tmp_path)
     expected = {**heavy.here, **ghostnet.here, **litert.here}
     for path in questions:
-        np.testing.assert_array_equal(found[path.name], expected[path.name], err_msg=f"{path.name} on {core}")
+        np.testing.assert_array_equal(
+            found[path.name], expected[path.name], err_msg=f"{path.name} on {board}"
+        )
     differing = found["sums.onnx"] != sums.here["sums.onnx"]
     assert 0 < differing.mean() < 1e-3

@@ -1,0 +1,114 @@
+"""The virtual board at work: a real arm64 kernel, reached as every board is, with as much memory as one says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edgekit.devices import open_device
+from edgekit.devices.vm.device import VmDevice
+from edgekit.devices.vm.setup import Board, set_up
+from edgekit.errors import DeviceError
+from edgekit.profiling import Measurement, profile
+from tests.runner.bundles import conv_net, onnx_bundle
+
+pytestmark = [pytest.mark.slow, pytest.mark.emulated, pytest.mark.network]
+MB = 10**6
+
+
+@pytest.fixture(scope="module")
+def efficientnet(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """EfficientNet-Lite0 in int8 for the Raspberry Pi 4, as the command makes it."""
+    out = tmp_path_factory.mktemp("efficientnet")
+    arguments = [
+        "convert",
+        "efficientnet-lite0",
+        "-t",
+        "raspberry-pi-4",
+        "--precision",
+        "int8",
+        "-o",
+        str(out),
+    ]
+    command = [sys.executable, "-c", "from edgekit.cli.main import main; main()", *arguments]
+    done = subprocess.run(
+        [*command, "--samples", "8", "--effort", "fast"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (made,) = out.glob("*.edgekit")
+    return made
+
+
+def measured(spec: str, bundle: Path) -> Measurement:
+    with closing(open_device(spec)) as device:
+        return profile(bundle, device)
+
+
+def test_efficientnet_runs_on_the_boards_own_kernel(efficientnet: Path) -> None:
+    """140 M instructions under LiteRT, 146 M under onnxruntime on this core; 150 MB under either on a PC."""
+    first = measured("vm:raspberry-pi-4", efficientnet)
+    assert (first.kind, first.device) == ("emulated", "vm:raspberry-pi-4")
+    assert (first.context.arch, first.context.cpu, first.context.threads) == ("aarch64", "Cortex-A72", 1)
+    assert first.golden_error is not None, (
+        "the golden pair was compared, and holds: a profile raises where not"
+    )
+    assert (first.latency_ms, first.cold_start_ms, first.warm_start_ms) == (None, None, None)
+    assert first.instructions is not None
+    assert 100e6 < first.instructions.total < 800e6
+    memory = first.memory_bytes
+    assert memory is not None
+    assert 30 * MB < memory.base < memory.load <= memory.peak < 200 * MB
+    # with a third of the memory another kernel layout, and the same work: what differs is interrupts
+    again = measured("vm:raspberry-pi-4?ram=1GB", efficientnet)
+    assert again.instructions is not None
+    assert again.instructions.total == pytest.approx(first.instructions.total, rel=1e-3)
+    assert again.memory_bytes is not None
+    assert again.memory_bytes.peak == pytest.approx(memory.peak, rel=0.05)
+
+
+def test_a_core_with_dot_products_needs_fewer_instructions(efficientnet: Path) -> None:
+    old, new = (
+        measured(f"vm:{target}?ram=512MB", efficientnet) for target in ("raspberry-pi-4", "raspberry-pi-5")
+    )
+    assert (old.context.cpu, new.context.cpu) == ("Cortex-A72", "Cortex-A76")
+    assert "dotprod" in new.context.isa_features
+    assert "dotprod" not in old.context.isa_features
+    assert old.instructions is not None
+    assert new.instructions is not None
+    assert new.instructions.total < 0.8 * old.instructions.total
+
+
+def test_what_does_not_fit_ends_in_the_kernels_own_words(board: Board, tmp_path: Path) -> None:
+    """75 MB of weights, which the runtime copies into the layout of its kernels."""
+    bundle = onnx_bundle(tmp_path / "big", conv_net(channels=1024, size=4))
+    with pytest.raises(DeviceError) as caught:
+        measured("vm:raspberry-pi-4?ram=160MB", bundle)
+    said = str(caught.value)
+    assert said.startswith("big on vm:raspberry-pi-4?ram=160MB: does not fit into the memory of ")
+    assert "the kernel killed the runner: Out of memory: Killed process" in said
+    assert "\n" not in said
+
+
+def test_a_full_disk_is_one_line(board: Board, tmp_path: Path) -> None:
+    bundle = onnx_bundle(tmp_path / "big", conv_net(channels=1024, size=4))
+    with closing(VmDevice("vm:raspberry-pi-4?ram=512MB")) as device:
+        spare = int(device.ssh().facts()["free_bytes"]) - 20 * MB
+        status, words = device.ssh().run(f"fallocate -l {spare} /root/ballast")
+        assert status == 0, words
+        with pytest.raises(DeviceError, match=r"the board is out of disk: \d+ MB are free") as caught:
+            device.start(bundle, threads=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_it_is_made_once(board: Board) -> None:
+    before = board.disk.stat().st_mtime_ns
+    assert set_up() == board
+    assert board.disk.stat().st_mtime_ns == before
+    assert sorted(path.name for path in board.folder.iterdir()) == [
+        "disk", "initrd", "kernel", "key", "key.pub", "known_hosts",
+    ]  # fmt: skip
+    assert list(board.folder.parent.glob(".edgekit-*")) == []
