@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgekit.bundles.prediction import Prediction
 from edgekit.catalog_schema import Target
+from edgekit.conversion.prediction import Prediction
 
 _IMPLIED = {"avx512-vnni": "avx-vnni"}
 """The wider form computes what the narrower one does."""
