@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from edgekit.bundles.prediction import Prediction
 from edgekit.catalog_schema import Sha256
+from edgekit.conversion.prediction import Prediction
 from edgekit.strict import Strict
 from edgekit.vocabulary import ArtifactFormat, DType, Precision, RuntimeId, Task
 

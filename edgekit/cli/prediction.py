@@ -11,7 +11,7 @@ import typer
 from edgekit.cli.output import print_table
 
 if TYPE_CHECKING:
-    from edgekit.bundles.prediction import Prediction
+    from edgekit.conversion.prediction import Prediction
 
 _MOST = 10
 

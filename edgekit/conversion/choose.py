@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.bundles.manifest import Accuracy, Fidelity, Timing
-from edgekit.bundles.prediction import Prediction
 from edgekit.conversion.candidates import Candidate
 from edgekit.conversion.plan import PRECISIONS
+from edgekit.conversion.prediction import Prediction
 from edgekit.profiling.statistics import ratio_ci
 from edgekit.vocabulary import Precision
 

@@ -76,7 +76,7 @@ class ReferenceReply(TypedDict):
 
 
 class CpuOperatorReply(TypedDict):
-    """See ``bundles.prediction.CpuOperator``."""
+    """See ``conversion.prediction.CpuOperator``."""
 
     name: str
     op: str
@@ -92,7 +92,7 @@ class OperatorCyclesReply(TypedDict):
 
 
 class PredictionReply(TypedDict):
-    """What the compiler foretells of one inference; see ``bundles.prediction.Prediction``."""
+    """What the compiler foretells of one inference; see ``conversion.prediction.Prediction``."""
 
     tool: str
     version: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import Field
 
-from edgekit.bundles.prediction import Prediction
+from edgekit.conversion.prediction import Prediction
 from edgekit.strict import Strict, check_record
 from edgekit.vocabulary import ArtifactFormat, RuntimeId
 

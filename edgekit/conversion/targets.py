@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgekit.bundles.manifest import IsaCheck
-from edgekit.bundles.prediction import Prediction
 from edgekit.catalog_schema import Target
 from edgekit.conversion.isa import isa_note
+from edgekit.conversion.prediction import Prediction
 
 _IMPLIED = {"avx512-vnni": "avx-vnni"}
 """The wider form computes what the narrower one does."""

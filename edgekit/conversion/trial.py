@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from edgekit import __version__
 from edgekit.bundles.golden import GoldenTensors
 from edgekit.bundles.manifest import Artifact, Io, Manifest, SourceModel, Timing
-from edgekit.bundles.prediction import Prediction
 from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out, runtime_version
 from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
 from edgekit.conversion.integers import (
@@ -24,6 +23,7 @@ from edgekit.conversion.integers import (
     int8_note,
     saturates_here,
 )
+from edgekit.conversion.prediction import Prediction
 from edgekit.conversion.weights import narrow_elements, stored_weights
 from edgekit.errors import DeviceError
 from edgekit.host import detect

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from edgekit.bundles.prediction import Prediction
+from edgekit.conversion.prediction import Prediction
 from edgekit.strict import Strict
 from edgekit.vocabulary import MeasurementKind
 

@@ -10,13 +10,13 @@ from ai_edge_litert import schema_py_generated as schema
 from typer.testing import CliRunner
 
 from edgekit.bundles import read_bundle
-from edgekit.bundles.prediction import CpuOperator, OperatorCycles, Prediction
 from edgekit.bundles.verify import verify_bundle
 from edgekit.catalog import load_catalog
 from edgekit.catalog_schema import TargetMemory
 from edgekit.cli.main import app
 from edgekit.conversion.choose import Entrant, choose
 from edgekit.conversion.convert import Conversion, Order, convert
+from edgekit.conversion.prediction import CpuOperator, OperatorCycles, Prediction
 from edgekit.conversion.targets import memory_problem
 from edgekit.devices import LocalDevice
 from edgekit.errors import DeviceError

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from edgekit.bundles import Bundle, read_bundle
 from edgekit.bundles.golden import read_tensors
-from edgekit.bundles.prediction import Prediction
 from edgekit.cli.main import app
 from edgekit.conversion.convert import Order, convert
+from edgekit.conversion.prediction import Prediction
 from tests.bundles.test_contents import run_readme
 from tests.converters.steps import load_converter, need_environment
 
