@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.catalog import load_catalog
-from edgekit.devices import open_device
-from edgekit.devices import debian
+from edgekit.devices import debian, open_device
 from edgekit.devices.vm import setup
 from edgekit.devices.vm.device import VmDevice, read_hardware
 from edgekit.devices.vm.machine import Hardware
@@ -36,7 +35,7 @@ def test_core_and_memory_are_the_targets(spec: str, hardware: Hardware) -> None:
 def test_every_arm_target_is_a_board_or_says_why_not() -> None:
     for target in load_catalog().targets.values():
         if target.arch != "aarch64" or target.id in WITHOUT:
-            with pytest.raises(DeviceError, match="no QEMU emulates its core|a 64-bit Arm one"):
+            with pytest.raises(DeviceError, match=r"no QEMU emulates its core|a 64-bit Arm one"):
                 read_hardware(f"vm:{target.id}")
         else:
             assert read_hardware(f"vm:{target.id}").core.startswith(("cortex-", "neoverse-"))
