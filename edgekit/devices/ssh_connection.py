@@ -61,6 +61,7 @@ class Connection:
         *,
         name: str,
         client: Sequence[str] = (),
+        timeout_s: float = CONNECT_TIMEOUT_S,
         told: Callable[[str], None] | None = None,
     ) -> None:
         """``client``: further arguments of ssh; ``told`` hears what was cleaned up, and the like."""
@@ -73,7 +74,7 @@ class Connection:
         self._closed = False
         try:
             self._master = self._start(["-M", *_settings(board)], _agent_command(board))
-            self.facts = self._agents_line(CONNECT_TIMEOUT_S)
+            self.facts = self._agents_line(timeout_s)
             self._settle_leftovers()
         except BaseException:
             self.close()
