@@ -7,9 +7,9 @@ cleans up. Nothing here ever asks a question (BatchMode), nor loosens the checki
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
-import io
 import json
 import os
 import shlex
@@ -20,7 +20,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from edgekit.devices import board_agent
 from edgekit.devices.ssh_address import SshAddress
@@ -72,8 +72,10 @@ class Connection:
         self._ssh = ("ssh", "-T", "-S", str(self._scratch.path / "c"), *client)
         self._asking = threading.Lock()
         self._closed = False
+        self.facts: dict[str, Any] = {}
+        """What the agent says of the board; empty until it has."""
+        self._master = self._start(["-M", *_settings(board)], _agent_command(board))
         try:
-            self._master = self._start(["-M", *_settings(board)], _agent_command(board))
             self.facts = self._agents_line(timeout_s)
             self._settle_leftovers()
         except BaseException:
@@ -116,16 +118,21 @@ class Connection:
     def push(self, files: Mapping[str, Path], into: str) -> None:
         """Bring files and folders into a folder on the board, under the names given."""
         command = f"mkdir -p {shlex.quote(into)} && {self._python_command(_UNPACK, into)}"
-        process = self._piped(command)
-        broken = False
+        process = subprocess.Popen(
+            self._command(_SHARING, command),
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
         try:
-            with tarfile.open(fileobj=process.stdin, mode="w|") as tar:
+            # where it does not take everything, its last words say why
+            with contextlib.suppress(BrokenPipeError), tarfile.open(fileobj=process.stdin, mode="w|") as tar:
                 for name, path in files.items():
                     tar.add(path, arcname=name, filter=_plain)
-        except BrokenPipeError:
-            broken = True  # its words say why
-        _, words = process.communicate() if not broken else (b"", _drained(process))
-        if process.returncode or broken:
+            _, words = process.communicate()
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+        if process.returncode:
             self.refuse(process.returncode, words.decode(errors="replace"), into)
 
     def pull(self, remote: str, into: Path) -> None:
@@ -160,8 +167,7 @@ class Connection:
             return
         self._closed = True
         try:
-            if hasattr(self, "_master"):
-                self._master.finish(timeout_s=10.0)
+            self._master.finish(timeout_s=10.0)
         finally:
             self._scratch.close()
 
@@ -169,12 +175,6 @@ class Connection:
         folder = self._scratch.path / f"channel-{os.urandom(4).hex()}"
         folder.mkdir()
         return LocalProcess(self._command(options, command), cwd=folder, env=os.environ)
-
-    def _piped(self, command: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self._command(_SHARING, command),
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
 
     def _command(self, options: Sequence[str], command: str) -> list[str]:
         # the login shell may be any: it only has to find sh
@@ -197,7 +197,7 @@ class Connection:
                 return self._checked(json.loads(line.removeprefix(board_agent.MARK)))
 
     def _gone(self) -> NoReturn:
-        if hasattr(self, "facts"):
+        if self.facts:
             self.lost()
         self._master.finish(timeout_s=5.0)
         raise DeviceError(f"{self.name}: {refusal(self._master.last_words(), self.board)}")
@@ -224,8 +224,9 @@ class Connection:
     def _disk(self, number: int, words: str) -> str:
         if number not in (errno.ENOSPC, errno.EDQUOT):
             return f"cannot write there: {words}"
-        free = f": {self.ask('room')['free_bytes'] / 1e6:.0f} MB are free" if hasattr(self, "facts") else ""
-        return f"the board is out of disk{free} ({words}). Make room there, or remove {_cache(self)}"
+        free = f": {self.ask('room')['free_bytes'] / 1e6:.0f} MB are free" if self.facts else ""
+        cache = self.root if self.facts else "~/.cache/edgekit"
+        return f"the board is out of disk{free} ({words}). Make room there, or remove {cache}"
 
     def _settle_leftovers(self) -> None:
         """End what an edgekit of this machine left there, where that one is no more."""
@@ -238,10 +239,6 @@ class Connection:
             self._told(
                 f"{self.name}: removed what a lost connection had left in {self.root}: {', '.join(removed)}"
             )
-
-
-def _cache(connection: Connection) -> str:
-    return connection.root if hasattr(connection, "facts") else "~/.cache/edgekit"
 
 
 def _settings(board: SshAddress) -> list[str]:
@@ -307,10 +304,3 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry
-
-
-def _drained(process: subprocess.Popen[bytes]) -> bytes:
-    errors: IO[bytes] = process.stderr or io.BytesIO()
-    words = errors.read()
-    process.wait()
-    return words
