@@ -13,6 +13,7 @@ from edgekit.devices.board_agent import RUNNER_PID
 from edgekit.devices.ssh_connection import Connection
 from edgekit.devices.transport import LocalProcess, runner_environment
 from edgekit.errors import DeviceError
+from edgekit.staging import Scratch
 from edgekit.telemetry import opt_out
 
 _SSH_FAILED = 255
@@ -68,8 +69,6 @@ class SshTransport:
         self._closed = True
 
     def _push_home(self, home: str) -> None:
-        from edgekit.staging import Scratch
-
         with Scratch("home") as scratch:
             opt_out(scratch / "home")
             self._connection.push({"home": scratch / "home"}, home.rpartition("/")[0])
