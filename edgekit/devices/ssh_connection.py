@@ -115,6 +115,12 @@ class Connection:
                 self.lost()
             return self._agents_line(REQUEST_TIMEOUT_S)
 
+    def clear(self, path: str) -> None:
+        """End what runs in a folder of the work folder and remove it; a board that is gone does so by itself."""
+        if self.alive:
+            with contextlib.suppress(DeviceError):
+                self.ask("remove", path=path)
+
     def push(self, files: Mapping[str, Path], into: str) -> None:
         """Bring files and folders into a folder on the board, under the names given."""
         command = f"mkdir -p {shlex.quote(into)} && {self._python_command(_UNPACK, into)}"

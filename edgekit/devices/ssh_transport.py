@@ -64,8 +64,8 @@ class SshTransport:
         return SshProcess(self._connection, self._connection.start(command), self._folder, self._where)
 
     def close(self) -> None:
-        if not self._closed and self._connection.alive:
-            self._connection.ask("remove", path=self._folder)
+        if not self._closed:
+            self._connection.clear(self._folder)
         self._closed = True
 
     def _push_home(self, home: str) -> None:
@@ -104,8 +104,8 @@ class SshProcess:
         return self._channel.last_words()
 
     def stop(self) -> int:
-        if self._channel.status() is None and self._connection.alive:
-            self._connection.ask("remove", path=f"{self._folder}/running")
+        if self._channel.status() is None:
+            self._connection.clear(f"{self._folder}/running")
         return _status(self._channel.stop())
 
     def _explain(self) -> None:
