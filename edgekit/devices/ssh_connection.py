@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import tarfile
 import threading
@@ -24,6 +22,7 @@ from typing import Any, NoReturn
 
 from edgekit.devices import board_agent
 from edgekit.devices.ssh_address import SshAddress
+from edgekit.devices.ssh_agent import NO_PYTHON, agent_command, is_orphan, no_python
 from edgekit.devices.ssh_words import last_line, refusal
 from edgekit.devices.transport import LocalProcess
 from edgekit.errors import DeviceError
@@ -32,9 +31,6 @@ from edgekit.staging import Scratch
 CONNECT_TIMEOUT_S = 60.0
 """Until the agent says its facts; ssh itself gives up on a silent host after 15 s."""
 REQUEST_TIMEOUT_S = 60.0
-PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(14, 8, -1)))
-LEAST_PYTHON = (3, 9)
-_NO_PYTHON = "edgekit-no-python:"
 _OPTIONS = (
     "BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=5", "ServerAliveCountMax=6", "ControlPersist=no",
     "ClearAllForwardings=yes", "ForwardAgent=no", "ForwardX11=no", "RemoteCommand=none", "PermitLocalCommand=no",
@@ -74,7 +70,7 @@ class Connection:
         self._closed = False
         self.facts: dict[str, Any] = {}
         """What the agent says of the board; empty until it has."""
-        self._master = self._start(["-M", *_settings(board)], _agent_command(board))
+        self._master = self._start(["-M", *_settings(board)], agent_command(board))
         try:
             self.facts = self._agents_line(timeout_s)
             self._settle_leftovers()
@@ -197,8 +193,8 @@ class Connection:
                 raise DeviceError(f"{self.name}: no answer within {timeout_s:.0f} s") from None
             if line is None:
                 self._gone()
-            if line.startswith(_NO_PYTHON):
-                raise DeviceError(f"{self.name}: {_no_python(line.removeprefix(_NO_PYTHON), self.board)}")
+            if line.startswith(NO_PYTHON):
+                raise DeviceError(f"{self.name}: {no_python(line.removeprefix(NO_PYTHON), self.board)}")
             if line.startswith(board_agent.MARK):
                 return self._checked(json.loads(line.removeprefix(board_agent.MARK)))
 
@@ -237,7 +233,7 @@ class Connection:
     def _settle_leftovers(self) -> None:
         """End what an edgekit of this machine left there, where that one is no more."""
         left = self.facts["leftovers"]
-        orphans = [name for name in left["held"] if _is_orphan(name)]
+        orphans = [name for name in left["held"] if is_orphan(name)]
         if orphans:
             self.ask("forget", names=orphans)
         removed = [*left["removed"], *orphans]
@@ -250,57 +246,6 @@ class Connection:
 def _settings(board: SshAddress) -> list[str]:
     options = [word for option in _OPTIONS for word in ("-o", option)]
     return [*options, *(["-p", str(board.port)] if board.port else [])]
-
-
-def _agent_command(board: SshAddress) -> str:
-    """A shell program that hands over to the first Python that is new enough."""
-    source = Path(board_agent.__file__).read_text(encoding="utf-8")
-    candidates = [board.python] if board.python else PYTHONS
-    check = f"import sys; sys.exit(sys.version_info < {LEAST_PYTHON})"
-    return (
-        f"found=; for p in {' '.join(shlex.quote(name) for name in candidates)}; do "
-        'command -v "$p" >/dev/null 2>&1 || continue; '
-        f'if "$p" -c {shlex.quote(check)} 2>/dev/null; then '
-        f'exec "$p" -u -c {shlex.quote(source)} {owner()}; fi; '
-        'v=$("$p" -V 2>&1) && found="$found $v,"; done; '
-        f'echo "{_NO_PYTHON}$found"'
-    )
-
-
-def _no_python(found: str, board: SshAddress) -> str:
-    least = ".".join(map(str, LEAST_PYTHON))
-    have = ", ".join(word.strip() for word in found.split(",") if word.strip())
-    if have:
-        return f"needs Python {least} or newer there, and found {have}; name one: ssh://…?python=/path/to/python3"
-    if board.python:
-        return f"no {board.python} there"
-    return f"no python3 there; on Debian: {board.command} sudo apt-get install python3"
-
-
-def owner() -> str:
-    """Names this process in the work folder on the board: the machine's mark and the process id."""
-    try:
-        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    except OSError:
-        machine = socket.gethostname()
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    mark = f"{machine}{boot.read_text(encoding='ascii') if boot.is_file() else ''}{os.getuid()}"
-    return f"{hashlib.sha256(mark.encode()).hexdigest()[:8]}-{os.getpid()}"
-
-
-def _is_orphan(name: str) -> bool:
-    """Whether a work folder was made by a process of this machine that has ended."""
-    mark, _, process = owner().partition("-")
-    parts = name.removeprefix(board_agent.WORK).split("-")
-    if len(parts) < 2 or parts[0] != mark or not parts[1].isdecimal() or parts[1] == process:
-        return False
-    try:
-        os.kill(int(parts[1]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -18,7 +18,7 @@ import pytest
 from edgekit.devices import LocalDevice, board_agent
 from edgekit.devices.ssh import SshDevice
 from edgekit.devices.ssh_address import SshAddress
-from edgekit.devices.ssh_connection import owner
+from edgekit.devices.ssh_agent import owner
 from edgekit.errors import DeviceError
 from edgekit.profiling import Extent, profile
 from tests.devices.boards import HOST, SshServer

@@ -14,6 +14,7 @@ import pytest
 from edgekit.devices import open_device
 from edgekit.devices.ssh import SshDevice
 from edgekit.devices.ssh_address import SshAddress
+from edgekit.devices.ssh_agent import agent_command
 from edgekit.errors import DeviceError
 from tests.devices import boards
 from tests.devices.boards import HOST, SshServer, make_key
@@ -180,6 +181,13 @@ def test_an_address_that_is_none(spec: str, said: str) -> None:
 )
 def test_addresses(spec: str, address: SshAddress) -> None:
     assert SshAddress.parse(spec) == address
+
+
+def test_a_tilde_is_the_boards_home(server: SshServer) -> None:
+    """A path may hold spaces; nothing of this name is in anybody's home."""
+    command = agent_command(SshAddress(host=HOST, python="~/edgekit tests/python3"))
+    assert """"$HOME"/'edgekit tests/python3'""" in command
+    assert refusal(server, server.spec("~/nowhere/python3")).endswith("no ~/nowhere/python3 there")
 
 
 def test_a_device_is_named_without_its_options() -> None:
