@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgekit.doctor.devices import device_findings
 from edgekit.doctor.finding import Finding
 from edgekit.doctor.hardware import (
     available_memory,
@@ -52,6 +53,7 @@ def examine() -> Report:
         *catalog_findings(),
         *telemetry_findings(),
         *program_findings(),
+        *device_findings(),
     ]
     versions = {item.name: installed[item.name] for item in required if item.name in installed}
     return Report(findings=tuple(findings), machine=machine, packages=versions)
