@@ -20,7 +20,7 @@ from edgekit.doctor.packages import (
     python_findings,
     requirements,
 )
-from edgekit.doctor.tools import catalog_findings, program_findings, telemetry_findings
+from edgekit.doctor.tools import catalog_findings, device_findings, program_findings, telemetry_findings
 from edgekit.errors import CatalogError
 from edgekit.host import Machine, detect, measure_fitness
 from edgekit.paths import cache_dir
@@ -52,6 +52,7 @@ def examine() -> Report:
         *catalog_findings(),
         *telemetry_findings(),
         *program_findings(),
+        *device_findings(),
     ]
     versions = {item.name: installed[item.name] for item in required if item.name in installed}
     return Report(findings=tuple(findings), machine=machine, packages=versions)

@@ -25,7 +25,7 @@ def test_this_machine_can_convert(tmp_path: Path) -> None:
     assert report.machine
     assert report.packages["onnxruntime"]
     topics = {finding.topic for finding in report.findings}
-    assert topics == {"packages", "machine", "catalog", "converter", "telemetry", "program"}
+    assert topics == {"packages", "machine", "catalog", "converter", "telemetry", "program", "device"}
     assert {"onnxruntime", "openvino", "litert"} <= {
         f.name for f in report.findings if f.topic == "converter"
     }
