@@ -9,7 +9,8 @@ from typing import Protocol
 from edgekit.devices.local import LocalDevice
 from edgekit.devices.session import RunnerSession
 from edgekit.devices.ssh import SshDevice
-from edgekit.devices.ssh_address import SCHEME, SshAddress
+from edgekit.devices.ssh_address import SshAddress
+from edgekit.devices.vm.device import VmDevice
 from edgekit.errors import DeviceError
 from edgekit.vocabulary import MeasurementKind
 
@@ -42,7 +43,7 @@ def open_device(spec: str, *, told: Callable[[str], None] | None = None) -> Devi
     """
     if spec == "local":
         return LocalDevice()
-    if spec.startswith(SCHEME):
+    if spec.startswith("ssh://"):
         return SshDevice(SshAddress.parse(spec), name=spec.partition("?")[0], told=told)
     if spec.startswith("emulated:"):
         from edgekit.devices.emulated import open_emulated
@@ -53,8 +54,6 @@ def open_device(spec: str, *, told: Callable[[str], None] | None = None) -> Devi
             f"'{spec}': nothing runs there; edgekit estimate MODEL --on {spec} predicts its latency"
         )
     if spec.startswith("vm:"):
-        from edgekit.devices.vm.device import VmDevice  # reads the catalog, which others need not wait for
-
         return VmDevice(spec, told=told)
     raise DeviceError(
         f"'{spec}': no such device. Known: local (this machine), ssh://user@host (a board), emulated:TARGET (its "

@@ -70,6 +70,7 @@ class RunnerSession:
         *,
         where: str,
         instructions_per_ms: float | None = None,
+        ready_timeout_s: float = READY_TIMEOUT_S,
     ) -> None:
         """``instructions_per_ms``: of a device whose clock counts instructions."""
         self._instructions_per_ms = instructions_per_ms
@@ -81,7 +82,7 @@ class RunnerSession:
         self.has_golden = False
         """Known once loaded."""
         try:
-            self.ready: dict[str, Any] = self._reply(READY_TIMEOUT_S)["context"]
+            self.ready: dict[str, Any] = self._reply(ready_timeout_s)["context"]
         except BaseException:
             self.close()
             raise

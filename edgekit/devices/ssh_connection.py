@@ -7,23 +7,22 @@ cleans up. Nothing here ever asks a question (BatchMode), nor loosens the checki
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import hashlib
-import io
 import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import tarfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from edgekit.devices import board_agent
 from edgekit.devices.ssh_address import SshAddress
+from edgekit.devices.ssh_agent import NO_PYTHON, agent_command, is_orphan, no_python
 from edgekit.devices.ssh_words import last_line, refusal
 from edgekit.devices.transport import LocalProcess
 from edgekit.errors import DeviceError
@@ -32,9 +31,6 @@ from edgekit.staging import Scratch
 CONNECT_TIMEOUT_S = 60.0
 """Until the agent says its facts; ssh itself gives up on a silent host after 15 s."""
 REQUEST_TIMEOUT_S = 60.0
-PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(14, 8, -1)))
-LEAST_PYTHON = (3, 9)
-_NO_PYTHON = "edgekit-no-python:"
 _OPTIONS = (
     "BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=5", "ServerAliveCountMax=6", "ControlPersist=no",
     "ClearAllForwardings=yes", "ForwardAgent=no", "ForwardX11=no", "RemoteCommand=none", "PermitLocalCommand=no",
@@ -61,6 +57,7 @@ class Connection:
         *,
         name: str,
         client: Sequence[str] = (),
+        timeout_s: float = CONNECT_TIMEOUT_S,
         told: Callable[[str], None] | None = None,
     ) -> None:
         """``client``: further arguments of ssh; ``told`` hears what was cleaned up, and the like."""
@@ -71,9 +68,11 @@ class Connection:
         self._ssh = ("ssh", "-T", "-S", str(self._scratch.path / "c"), *client)
         self._asking = threading.Lock()
         self._closed = False
+        self.facts: dict[str, Any] = {}
+        """What the agent says of the board; empty until it has."""
+        self._master = self._start(["-M", *_settings(board)], agent_command(board))
         try:
-            self._master = self._start(["-M", *_settings(board)], _agent_command(board))
-            self.facts = self._agents_line(CONNECT_TIMEOUT_S)
+            self.facts = self._agents_line(timeout_s)
             self._settle_leftovers()
         except BaseException:
             self.close()
@@ -112,19 +111,30 @@ class Connection:
                 self.lost()
             return self._agents_line(REQUEST_TIMEOUT_S)
 
+    def clear(self, path: str) -> None:
+        """End what runs in a folder of the work folder and remove it; a board that is gone does so by itself."""
+        if self.alive:
+            with contextlib.suppress(DeviceError):
+                self.ask("remove", path=path)
+
     def push(self, files: Mapping[str, Path], into: str) -> None:
         """Bring files and folders into a folder on the board, under the names given."""
         command = f"mkdir -p {shlex.quote(into)} && {self._python_command(_UNPACK, into)}"
-        process = self._piped(command)
-        broken = False
+        process = subprocess.Popen(
+            self._command(_SHARING, command),
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
         try:
-            with tarfile.open(fileobj=process.stdin, mode="w|") as tar:
+            # where it does not take everything, its last words say why
+            with contextlib.suppress(BrokenPipeError), tarfile.open(fileobj=process.stdin, mode="w|") as tar:
                 for name, path in files.items():
                     tar.add(path, arcname=name, filter=_plain)
-        except BrokenPipeError:
-            broken = True  # its words say why
-        _, words = process.communicate() if not broken else (b"", _drained(process))
-        if process.returncode or broken:
+            _, words = process.communicate()
+        except BaseException:
+            process.kill()
+            process.communicate()
+            raise
+        if process.returncode:
             self.refuse(process.returncode, words.decode(errors="replace"), into)
 
     def pull(self, remote: str, into: Path) -> None:
@@ -159,8 +169,7 @@ class Connection:
             return
         self._closed = True
         try:
-            if hasattr(self, "_master"):
-                self._master.finish(timeout_s=10.0)
+            self._master.finish(timeout_s=10.0)
         finally:
             self._scratch.close()
 
@@ -168,12 +177,6 @@ class Connection:
         folder = self._scratch.path / f"channel-{os.urandom(4).hex()}"
         folder.mkdir()
         return LocalProcess(self._command(options, command), cwd=folder, env=os.environ)
-
-    def _piped(self, command: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self._command(_SHARING, command),
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
 
     def _command(self, options: Sequence[str], command: str) -> list[str]:
         # the login shell may be any: it only has to find sh
@@ -190,13 +193,13 @@ class Connection:
                 raise DeviceError(f"{self.name}: no answer within {timeout_s:.0f} s") from None
             if line is None:
                 self._gone()
-            if line.startswith(_NO_PYTHON):
-                raise DeviceError(f"{self.name}: {_no_python(line.removeprefix(_NO_PYTHON), self.board)}")
+            if line.startswith(NO_PYTHON):
+                raise DeviceError(f"{self.name}: {no_python(line.removeprefix(NO_PYTHON), self.board)}")
             if line.startswith(board_agent.MARK):
                 return self._checked(json.loads(line.removeprefix(board_agent.MARK)))
 
     def _gone(self) -> NoReturn:
-        if hasattr(self, "facts"):
+        if self.facts:
             self.lost()
         self._master.finish(timeout_s=5.0)
         raise DeviceError(f"{self.name}: {refusal(self._master.last_words(), self.board)}")
@@ -223,13 +226,14 @@ class Connection:
     def _disk(self, number: int, words: str) -> str:
         if number not in (errno.ENOSPC, errno.EDQUOT):
             return f"cannot write there: {words}"
-        free = f": {self.ask('room')['free_bytes'] / 1e6:.0f} MB are free" if hasattr(self, "facts") else ""
-        return f"the board is out of disk{free} ({words}). Make room there, or remove {_cache(self)}"
+        free = f": {self.ask('room')['free_bytes'] / 1e6:.0f} MB are free" if self.facts else ""
+        cache = self.root if self.facts else "~/.cache/edgekit"
+        return f"the board is out of disk{free} ({words}). Make room there, or remove {cache}"
 
     def _settle_leftovers(self) -> None:
         """End what an edgekit of this machine left there, where that one is no more."""
         left = self.facts["leftovers"]
-        orphans = [name for name in left["held"] if _is_orphan(name)]
+        orphans = [name for name in left["held"] if is_orphan(name)]
         if orphans:
             self.ask("forget", names=orphans)
         removed = [*left["removed"], *orphans]
@@ -239,64 +243,9 @@ class Connection:
             )
 
 
-def _cache(connection: Connection) -> str:
-    return connection.root if hasattr(connection, "facts") else "~/.cache/edgekit"
-
-
 def _settings(board: SshAddress) -> list[str]:
     options = [word for option in _OPTIONS for word in ("-o", option)]
     return [*options, *(["-p", str(board.port)] if board.port else [])]
-
-
-def _agent_command(board: SshAddress) -> str:
-    """A shell program that hands over to the first Python that is new enough."""
-    source = Path(board_agent.__file__).read_text(encoding="utf-8")
-    candidates = [board.python] if board.python else PYTHONS
-    check = f"import sys; sys.exit(sys.version_info < {LEAST_PYTHON})"
-    return (
-        f"found=; for p in {' '.join(shlex.quote(name) for name in candidates)}; do "
-        'command -v "$p" >/dev/null 2>&1 || continue; '
-        f'if "$p" -c {shlex.quote(check)} 2>/dev/null; then '
-        f'exec "$p" -u -c {shlex.quote(source)} {owner()}; fi; '
-        'v=$("$p" -V 2>&1) && found="$found $v,"; done; '
-        f'echo "{_NO_PYTHON}$found"'
-    )
-
-
-def _no_python(found: str, board: SshAddress) -> str:
-    least = ".".join(map(str, LEAST_PYTHON))
-    have = ", ".join(word.strip() for word in found.split(",") if word.strip())
-    if have:
-        return f"needs Python {least} or newer there, and found {have}; name one: ssh://…?python=/path/to/python3"
-    if board.python:
-        return f"no {board.python} there"
-    return f"no python3 there; on Debian: {board.command} sudo apt-get install python3"
-
-
-def owner() -> str:
-    """Names this process in the work folder on the board: the machine's mark and the process id."""
-    try:
-        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    except OSError:
-        machine = socket.gethostname()
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    mark = f"{machine}{boot.read_text(encoding='ascii') if boot.is_file() else ''}{os.getuid()}"
-    return f"{hashlib.sha256(mark.encode()).hexdigest()[:8]}-{os.getpid()}"
-
-
-def _is_orphan(name: str) -> bool:
-    """Whether a work folder was made by a process of this machine that has ended."""
-    mark, _, process = owner().partition("-")
-    parts = name.removeprefix(board_agent.WORK).split("-")
-    if len(parts) < 2 or parts[0] != mark or not parts[1].isdecimal() or parts[1] == process:
-        return False
-    try:
-        os.kill(int(parts[1]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
@@ -306,10 +255,3 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry
-
-
-def _drained(process: subprocess.Popen[bytes]) -> bytes:
-    errors: IO[bytes] = process.stderr or io.BytesIO()
-    words = errors.read()
-    process.wait()
-    return words

@@ -13,6 +13,7 @@ from edgekit.devices.board_agent import RUNNER_PID
 from edgekit.devices.ssh_connection import Connection
 from edgekit.devices.transport import LocalProcess, runner_environment
 from edgekit.errors import DeviceError
+from edgekit.staging import Scratch
 from edgekit.telemetry import opt_out
 
 _SSH_FAILED = 255
@@ -63,13 +64,11 @@ class SshTransport:
         return SshProcess(self._connection, self._connection.start(command), self._folder, self._where)
 
     def close(self) -> None:
-        if not self._closed and self._connection.alive:
-            self._connection.ask("remove", path=self._folder)
+        if not self._closed:
+            self._connection.clear(self._folder)
         self._closed = True
 
     def _push_home(self, home: str) -> None:
-        from edgekit.staging import Scratch
-
         with Scratch("home") as scratch:
             opt_out(scratch / "home")
             self._connection.push({"home": scratch / "home"}, home.rpartition("/")[0])
@@ -105,8 +104,8 @@ class SshProcess:
         return self._channel.last_words()
 
     def stop(self) -> int:
-        if self._channel.status() is None and self._connection.alive:
-            self._connection.ask("remove", path=f"{self._folder}/running")
+        if self._channel.status() is None:
+            self._connection.clear(f"{self._folder}/running")
         return _status(self._channel.stop())
 
     def _explain(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgekit.doctor.devices import device_findings
 from edgekit.doctor.finding import Finding
 from edgekit.doctor.hardware import (
     available_memory,
@@ -20,7 +21,7 @@ from edgekit.doctor.packages import (
     python_findings,
     requirements,
 )
-from edgekit.doctor.tools import catalog_findings, device_findings, program_findings, telemetry_findings
+from edgekit.doctor.tools import catalog_findings, program_findings, telemetry_findings
 from edgekit.errors import CatalogError
 from edgekit.host import Machine, detect, measure_fitness
 from edgekit.paths import cache_dir

@@ -14,9 +14,8 @@ from edgekit.catalog import Catalog, load_catalog
 from edgekit.catalog_schema import Converter
 from edgekit.conversion.environments import environment_state
 from edgekit.conversion.workers import worker_environment
-from edgekit.devices.emulated import find_emulation
 from edgekit.doctor.finding import Finding, Status
-from edgekit.errors import CatalogError, DeviceError
+from edgekit.errors import CatalogError
 from edgekit.models.zoo import entries
 from edgekit.telemetry import SWITCHED_OFF, opt_out
 
@@ -123,19 +122,6 @@ def program_findings() -> Iterator[Finding]:
     yield Finding(
         topic="program", name="headless browser", status="ok", detail=browser or f"none; {optional}"
     )
-
-
-def device_findings() -> Iterator[Finding]:
-    """Devices beside this machine, which nothing else depends on."""
-    try:
-        found = find_emulation()
-    except DeviceError as error:
-        yield Finding(
-            topic="device", name="emulated", status="ok", detail=f"optional, emulates Arm boards: {error}"
-        )
-        return
-    counts = f", counts nothing: {found.why_no_counts}" if found.why_no_counts else ", counts instructions"
-    yield Finding(topic="device", name="emulated", status="ok", detail=f"set up{counts}")
 
 
 def _program(name: str, there: bool, use: str, step: str | None) -> Finding:

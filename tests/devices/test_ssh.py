@@ -18,7 +18,7 @@ import pytest
 from edgekit.devices import LocalDevice, board_agent
 from edgekit.devices.ssh import SshDevice
 from edgekit.devices.ssh_address import SshAddress
-from edgekit.devices.ssh_connection import owner
+from edgekit.devices.ssh_agent import owner
 from edgekit.errors import DeviceError
 from edgekit.profiling import Extent, profile
 from tests.devices.boards import HOST, SshServer
@@ -182,9 +182,7 @@ def test_a_lost_connection_is_one_line_and_the_board_cleans_up(server: SshServer
     with board.start(bundle, threads=1) as session:
         session.load()
         session.process.write_line('{"op": "run", "runs": 1000000}')
-        for process in psutil.Process(server.process.pid).children(recursive=True):
-            if process.name() == "sshd":
-                process.kill()
+        server.hang_up()
         with pytest.raises(
             DeviceError, match=r"ssh://board: the connection was lost .*removed at the next"
         ) as caught:
@@ -202,8 +200,7 @@ def test_the_next_connection_names_and_removes_what_a_dead_agent_left(
         (work,) = work_folders(server)
         # as by a power cut
         os.kill(int((server.root / work / board_agent.AGENT_PID).read_text()), signal.SIGKILL)
-        for process in psutil.Process(server.process.pid).children(recursive=True):
-            process.kill()
+        server.hang_up()
     board.close()
     assert work_folders(server) == [work]
     heard: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ import pytest
 from edgekit.devices import open_device
 from edgekit.devices.ssh import SshDevice
 from edgekit.devices.ssh_address import SshAddress
+from edgekit.devices.ssh_agent import agent_command
 from edgekit.errors import DeviceError
 from tests.devices import boards
 from tests.devices.boards import HOST, SshServer, make_key
+from tests.runner.test_standalone import installed_python
 
 NAME = f"ssh://{HOST}"
 
@@ -128,13 +131,18 @@ def test_no_python(bare: tuple[SshServer, Path]) -> None:
 
 
 def test_a_python_that_is_too_old(bare: tuple[SshServer, Path]) -> None:
-    """The word of an old one, since none can be installed here."""
+    """A real old one where this machine has one, else what one says."""
     server, programs = bare
-    old = programs / "python3"
-    old.write_text('#!/bin/sh\n[ "$1" = -V ] || exit 1\necho "Python 3.6.9"\n')
-    old.chmod(0o755)
+    found = next(filter(None, (installed_python((3, minor)) for minor in (6, 7, 8))), None)
+    if found is not None:
+        (programs / "python3").symlink_to(found)
+    else:
+        (programs / "python3").write_text('#!/bin/sh\n[ "$1" = -V ] || exit 1\necho "Python 3.6.9"\n')
+        (programs / "python3").chmod(0o755)
     said = refusal(server, NAME)
-    assert "needs Python 3.9 or newer there, and found Python 3.6.9" in said
+    assert re.search(r"needs Python 3\.9 or newer there, and found Python 3\.[678]\.\d+; name one: ", said), (
+        said
+    )
 
 
 def test_a_home_that_cannot_be_written(bare: tuple[SshServer, Path]) -> None:
@@ -173,6 +181,13 @@ def test_an_address_that_is_none(spec: str, said: str) -> None:
 )
 def test_addresses(spec: str, address: SshAddress) -> None:
     assert SshAddress.parse(spec) == address
+
+
+def test_a_tilde_is_the_boards_home(server: SshServer) -> None:
+    """A path may hold spaces; nothing of this name is in anybody's home."""
+    command = agent_command(SshAddress(host=HOST, python="~/edgekit tests/python3"))
+    assert """"$HOME"/'edgekit tests/python3'""" in command
+    assert refusal(server, server.spec("~/nowhere/python3")).endswith("no ~/nowhere/python3 there")
 
 
 def test_a_device_is_named_without_its_options() -> None:

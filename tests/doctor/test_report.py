@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.devices import debian
 from edgekit.doctor import examine
+from edgekit.doctor.devices import device_findings
 from edgekit.doctor.tools import catalog_findings, program_findings, telemetry_findings
 from edgekit.telemetry import SWITCHED_OFF
 
@@ -92,3 +94,17 @@ def test_a_program_that_fetches_models_and_is_missing(
     assert not npm.fatal
     browser = next(finding for finding in program_findings() if finding.name == "headless browser")
     assert "optional" in browser.detail
+
+
+@pytest.mark.parametrize(
+    ("tool", "step"), [(None, "sudo apt-get install"), ("/usr/bin/true", "edgekit device setup vm")]
+)
+def test_a_virtual_board_says_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, tool: str | None, step: str
+) -> None:
+    monkeypatch.setattr(debian, "find_tool", lambda name: tool)
+    monkeypatch.setattr(debian, "missing", lambda: None)
+    (vm,) = (finding for finding in device_findings() if finding.name == "vm:TARGET")
+    assert vm.status == "missing"
+    assert vm.next_step is not None
+    assert vm.next_step.startswith(step)

@@ -18,6 +18,8 @@ from edgekit.vocabulary import MeasurementKind
 SCHEME = "vm:"
 INSTRUCTIONS_PER_MS = 1e6
 """The guest's clock goes on by a nanosecond with each instruction (``-icount shift=0``)."""
+READY_TIMEOUT_S = 300.0
+"""An emulated processor computes 20 to 100 times as slowly as this one, whose cores may be busy."""
 _QEMU_CORE = re.compile(r"(cortex|neoverse)-[a-z]\d+(ae)?")
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 _EXAMPLE = "such as vm:raspberry-pi-4 or vm:raspberry-pi-4?ram=256MB"
@@ -56,7 +58,7 @@ class VmDevice:
             self._machine = Machine(find_board(), self._hardware, name=self.name)
             self._ssh = SshDevice(
                 SshAddress(host=HOST_NAME), name=self.name, kind=self.kind,
-                instructions_per_ms=INSTRUCTIONS_PER_MS, client=self._machine.client,
+                instructions_per_ms=INSTRUCTIONS_PER_MS, ready_timeout_s=READY_TIMEOUT_S, client=self._machine.client,
                 told=self._told,
             )  # fmt: skip
         return self._ssh

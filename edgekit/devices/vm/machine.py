@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -63,7 +64,8 @@ class Machine:
             config.write_text(
                 _CONFIG.format(host=HOST_NAME, port=port, key=board.key, known_hosts=board.known_hosts)
             )
-            self.client = ("-F", str(config))
+            # an emulated board may take its time to answer; one that is gone has closed the connection
+            self.client = ("-F", str(config), "-o", "ServerAliveInterval=0")
         except BaseException:
             self.close()
             raise
@@ -128,7 +130,7 @@ def _command(board: Board, hardware: Hardware, port: int, console: Path) -> Sequ
         "disk": f"file={board.disk},format=raw,if=none,id=disk,snapshot=on",
     }
     return [
-        QEMU, "-M", "virt", "-cpu", hardware.core, "-m", f"{hardware.ram_bytes >> 20}M", "-smp", "1",
+        *_ends_with_us(), QEMU, "-M", "virt", "-cpu", hardware.core, "-m", f"{hardware.ram_bytes >> 20}M", "-smp", "1",
         "-display", "none", "-monitor", "none", "-serial", f"file:{console}", "-nodefaults", "-no-reboot",
         # one nanosecond of the guest's clock an instruction; asleep it keeps to the real time, so that no time-out
         # of the guest's network comes early
@@ -137,6 +139,11 @@ def _command(board: Board, hardware: Hardware, port: int, console: Path) -> Sequ
         "-drive", devices["disk"], "-device", "virtio-blk-pci,drive=disk",
         "-netdev", devices["net"], "-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci",
     ]  # fmt: skip
+
+
+def _ends_with_us() -> Sequence[str]:
+    """Nobody else would end it after ``kill -9`` of this process, and it computes also when nothing is asked of it."""
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def _free_port() -> int:

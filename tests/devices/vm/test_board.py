@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from edgekit.devices import open_device
@@ -18,6 +20,17 @@ from tests.runner.bundles import conv_net, onnx_bundle
 
 pytestmark = [pytest.mark.slow, pytest.mark.emulated, pytest.mark.network]
 MB = 10**6
+BOOTED = """
+import time
+from contextlib import closing
+from edgekit.devices.vm.device import read_hardware
+from edgekit.devices.vm.machine import Machine
+from edgekit.devices.vm.setup import find_board
+
+with closing(Machine(find_board(), read_hardware("vm:raspberry-pi-4?ram=256MB"), name="vm")):
+    print("booted", flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +113,19 @@ def test_a_full_disk_is_one_line(board: Board, tmp_path: Path) -> None:
         with pytest.raises(DeviceError, match=r"the board is out of disk: \d+ MB are free") as caught:
             device.start(bundle, threads=1)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_it_is_switched_off_however_edgekit_ends(board: Board, how: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BOOTED], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"booted\n"
+        (emulator,) = psutil.Process(process.pid).children()
+        assert "qemu" in emulator.name()
+        process.send_signal(how)
+    emulator.wait(10)  # raises where it lives on
 
 
 def test_it_is_made_once(board: Board) -> None:
