@@ -90,7 +90,11 @@ def shortened(text: str, width: int) -> str:
 
 def print_wrapped(text: str) -> None:
     """Print one paragraph on stdout, its later lines set in."""
-    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, subsequent_indent="  "))
+    typer.echo(
+        textwrap.fill(
+            text, shutil.get_terminal_size().columns, subsequent_indent="  ", break_on_hyphens=False
+        )
+    )
 
 
 def note(message: str) -> None:

@@ -47,6 +47,8 @@ def _comparison(ratio: float = 1.0, low: float = 0.99, high: float = 1.01) -> Co
         ("cold_start>+12.5%", "cold_start", True, 0.125),
         ("memory>100MB", "memory", False, 100e6),
         ("memory_peak>+10%", "memory", True, 0.1),
+        ("instructions>+1%", "instructions", True, 0.01),
+        ("instructions>150M", "instructions", False, 150e6),
     ],
 )
 def test_is_read(text: str, metric: str, relative: bool, limit: float) -> None:

@@ -12,6 +12,8 @@ from edgekit.devices.emulated.tools import install_line, missing, path_of
 from edgekit.errors import EnvironmentSetupError
 
 SOURCE = Path(__file__).with_name("counting.c")
+CLEAN = ("env", "-i")
+"""Before a command of the guest: the user's PYTHONPATH and library paths are those of this machine."""
 _PROBE = """
 import os
 for step in 1, 2:
@@ -52,7 +54,7 @@ def make_plugin(plugin: Path, python: Sequence[str], work: Path) -> None:
     counts = work / "probe"
     qemu, *rest = python
     try:
-        run([qemu, *plugin_option(plugin, counts), *rest, "-c", _PROBE], "counting")
+        run([*CLEAN, qemu, *plugin_option(plugin, counts), *rest, "-c", _PROBE], "counting")
         counted = json.loads(counts.read_text())["total"]
     except (EnvironmentSetupError, OSError, ValueError, KeyError) as error:
         raise EnvironmentSetupError(

@@ -13,7 +13,7 @@ from edgekit.devices.emulated import tools
 from edgekit.devices.emulated.board import Board
 from edgekit.devices.emulated.cores import ARM_CORES
 from edgekit.devices.emulated.packages import PACKAGES, make_sysroot, pins, unpack_wheels
-from edgekit.devices.emulated.plugin import make_plugin, plugin_key
+from edgekit.devices.emulated.plugin import CLEAN, make_plugin, plugin_key
 from edgekit.devices.emulated.view import arm_python, make_view
 from edgekit.errors import DeviceError, EnvironmentSetupError
 from edgekit.paths import cache_dir
@@ -116,7 +116,7 @@ def _checked_wheels(sysroot: Path, site: Path, work: Path) -> None:
     view = make_view(work / "view", sysroot, board)
     code = f"import sys; sys.path.append({str(site)!r}); {_IMPORTS}"
     debian.run(
-        ["env", "ORT_DISABLE_TELEMETRY=1", *arm_python(view, board), "-c", code],
+        [*CLEAN, "ORT_DISABLE_TELEMETRY=1", *arm_python(view, board), "-c", code],
         "the runtimes' wheels for aarch64 do not work under this qemu",
     )
 
