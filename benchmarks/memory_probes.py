@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import onnx
@@ -144,7 +145,7 @@ def _pyramid(width: int, stages: int) -> Callable[[_Net], None]:
         kept = []
         for stage in range(stages):
             kept.append((net.last, net.channels))
-            net.conv(width * 2**(stage + 1) // 2, stride=2)
+            net.conv(width * 2 ** (stage + 1) // 2, stride=2)
         for name, channels in reversed(kept):
             net.up()
             net.join(name, channels)
@@ -157,7 +158,7 @@ def _pyramid(width: int, stages: int) -> Callable[[_Net], None]:
 
 def _dense(widths: tuple[int, ...], rows: int = 1) -> onnx.ModelProto:
     net = _Net(widths[0], 1)
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         net.product(after, before)
         net.add("Add", net.last, net.weight(after, fan_in=after))
         net.add("Relu", net.last)
