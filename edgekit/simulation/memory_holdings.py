@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from edgekit.simulation.memory_buffers import Buffer
+from edgekit.simulation.memory_buffers import Move
 
 WeightClass = Literal["windows", "points", "depthwise", "products", "other"]
 """Runtimes repack the weights of each class in another way: convolutions with a window, 1 x 1, in groups, matrices;
@@ -20,13 +20,27 @@ class Holdings:
 
     weights: Mapping[WeightClass, int]
     """Elements."""
+    narrow: Mapping[WeightClass, int]
+    """Those of them that are stored in 8 bits and unpacked by operators of the graph, before floats are computed."""
     largest: int
     """Elements of the largest constant."""
-    layers: int
-    """Operators that a runtime makes a kernel for."""
+    moves: tuple[Move, ...]
+    """What runs, in running order."""
+    sizes_bytes: Mapping[str, int]
+    """Of every activation."""
+    element_bytes: int
+    """What an activation's element takes there that is a float in the source."""
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     edges_bytes: int
     """Inputs and outputs, as the application holds them."""
-    inner: tuple[Buffer, ...]
-    """Activations without the inputs, in running order."""
-    whole: tuple[Buffer, ...]
-    """Activations and inputs."""
+
+    @property
+    def layers(self) -> int:
+        """Operators that a runtime makes a kernel for."""
+        return sum(not move.view for move in self.moves)
+
+    @property
+    def windows(self) -> int:
+        """Addresses of rows that convolutions read."""
+        return sum(move.windows for move in self.moves)

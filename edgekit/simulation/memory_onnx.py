@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import onnx
 
@@ -15,10 +16,27 @@ from edgekit.models.prepare import normal_form
 from edgekit.models.shapes import graph_inputs
 from edgekit.models.standins import integer
 from edgekit.simulation.layer import convolution_kind
-from edgekit.simulation.memory_buffers import Move, buffers_of
+from edgekit.simulation.memory_buffers import Move
 from edgekit.simulation.memory_holdings import Holdings, WeightClass
-from edgekit.simulation.onnx_scope import CONVOLUTIONS, PRODUCTS, VIEWS, Scope, fused_results
+from edgekit.simulation.onnx_scope import CONVOLUTIONS, PRODUCTS, VIEWS, Scope, fused_results, is_product
 from edgekit.simulation.operators import ONNX_KINDS
+
+_BLOCK = 8
+"""Channels of the narrowest block of onnxruntime's layout for images."""
+_BLOCKED_CONVOLUTIONS = {"Conv", "FusedConv", "QLinearConv"}
+_FOLLOWS = {
+    "Add", "AveragePool", "Concat", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "Mul", "Relu", "Sigmoid", "Sum",
+    "Tanh",
+}  # fmt: skip
+"""What onnxruntime computes in that layout too, where all it reads is there in it."""
+_IN_INTEGERS = {"Add", "LeakyRelu", "Max", "Min", "Mul", "Relu", "Sigmoid", "Softmax", "Sum"}
+"""Arithmetic that onnxruntime has integer kernels for, or that quantization takes into the range before it."""
+_APART = {
+    "ArgMax", "ArgMin", "Cast", "CumSum", "Equal", "Erf", "Expand", "Gather", "GatherElements", "GatherND", "Greater",
+    "GreaterOrEqual", "Less", "LessOrEqual", "NonMaxSuppression", "OneHot", "ReduceMax", "ReduceMin", "ReduceProd",
+    "ScatterElements", "ScatterND", "Tile", "TopK", "Where",
+}  # fmt: skip
+"""What becomes a TFLite operator that XNNPACK does not compute."""
 
 
 def onnx_holdings(model: Model, element_bytes: int) -> Holdings:
@@ -42,20 +60,68 @@ def onnx_holdings(model: Model, element_bytes: int) -> Holdings:
     weights = dict(_weights(nodes, scope, sources))
     return Holdings(
         weights=_sums(weights),
+        narrow=_sums({name: item for name, item in weights.items() if bits.get(name) == 8}),
         largest=max((size for _, size in weights.values()), default=0),
-        layers=sum(not move.view for move in moves),
+        moves=tuple(moves),
+        sizes_bytes=sizes,
+        element_bytes=element_bytes,
+        inputs=tuple(name for name in inputs if name in sizes),
+        outputs=tuple(name for name in outputs if name in sizes),
         edges_bytes=edges,
-        inner=buffers_of(moves, sizes, (), outputs),
-        whole=buffers_of(moves, sizes, [name for name in inputs if name in sizes], outputs),
     )
 
 
 def _move(node: onnx.NodeProto, scope: Scope, fused: set[str]) -> Move:
     reads = tuple(scope.activations(node))
     writes = tuple(name for name in node.output if name and scope.uses[name])
+    is_fused = node.output[0] in fused
     kind = ONNX_KINDS.get(node.op_type)
-    view = bool(reads) and (node.op_type in VIEWS or node.output[0] in fused)
-    return Move(reads=reads, writes=writes[:1] if view else writes, view=view, in_place=kind == "elementwise")
+    view = bool(reads) and (node.op_type in VIEWS or is_fused)
+    return Move(
+        reads=reads,
+        writes=writes[:1] if view else writes,
+        view=view,
+        in_place=kind == "elementwise",
+        image=_image(node, scope, reads, is_fused=is_fused),
+        alone=node.op_type == "Clip" and not _follows_product(node, scope),
+        only_floats=kind in ("elementwise", "norm") and not is_fused and node.op_type not in _IN_INTEGERS,
+        apart=node.op_type in _APART or (node.op_type == "Resize" and _is_nearest(node)),
+        windows=_addresses(node, scope),
+    )
+
+
+def _image(
+    node: onnx.NodeProto, scope: Scope, reads: tuple[str, ...], *, is_fused: bool
+) -> Literal["convolution", "first", "follows", "plain"]:
+    if node.op_type in _BLOCKED_CONVOLUTIONS:
+        if scope.shape(node.output[0])[1] < _BLOCK:
+            return "plain"
+        return "first" if scope.shape(node.input[0])[1] < _BLOCK else "convolution"
+    whole = len(reads) == sum(bool(name) for name in node.input) or ONNX_KINDS.get(node.op_type) == "pool"
+    return "follows" if is_fused or (node.op_type in _FOLLOWS and whole) else "plain"
+
+
+def _follows_product(node: onnx.NodeProto, scope: Scope) -> bool:
+    before = scope.maker(node.input[0])
+    return before is not None and is_product(before)
+
+
+def _is_nearest(node: onnx.NodeProto) -> bool:
+    return all(item.name != "mode" or item.s == b"nearest" for item in node.attribute)
+
+
+def _addresses(node: onnx.NodeProto, scope: Scope) -> int:
+    """Of a k x k window k * k for each place of the result; where each channel has its own, a row of k."""
+    if node.op_type not in CONVOLUTIONS:
+        return 0
+    weights, made = scope.shape(node.input[CONVOLUTIONS[node.op_type]]), scope.shape(node.output[0])
+    window, places = math.prod(weights[2:]), math.prod(made[2:])
+    if window == 1:
+        return 0
+    if node.op_type == "ConvTranspose":
+        # each place of the input spreads over a window, so a place of the result reads window / strides of them
+        return math.prod(scope.shape(node.input[0])[2:]) * window
+    return places * (weights[2] if integer(node, "group", 1) > 1 else window)
 
 
 def _sources(graph: onnx.GraphProto) -> dict[str, str]:

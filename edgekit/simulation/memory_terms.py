@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.simulation.memory_arenas import greedy_by_size_bytes, onnxruntime_bytes
-from edgekit.simulation.memory_holdings import Holdings
+from edgekit.simulation.memory_holdings import Holdings, WeightClass
+from edgekit.simulation.memory_rules import litert_bytes, onnxruntime_arena_bytes, openvino_arena_bytes
 
 Phase = Literal["load", "run"]
 PHASES: tuple[Phase, ...] = ("load", "run")
@@ -27,37 +27,58 @@ class Term:
     """``unit``: what one constant's unit is worth in bytes, so that constants are of one order."""
 
     unit: float
+    guess: float
+    """The constant where no measurement speaks: of an element of weights, once as read and once repacked."""
     value: Callable[[Holdings, MemoryRuntime], float]
     doc: str
 
 
-def _weights(kind: str) -> Callable[[Holdings, MemoryRuntime], float]:
-    return lambda held, _: sum(size for name, size in held.weights.items() if name == kind)
+def _weights(kind: WeightClass) -> Callable[[Holdings, MemoryRuntime], float]:
+    return lambda held, runtime: held.weights.get(kind, 0) - _left_narrow(held, runtime).get(kind, 0)
+
+
+def _left_narrow(held: Holdings, runtime: MemoryRuntime) -> Mapping[WeightClass, float]:
+    """OpenVINO leaves weights that are unpacked from 8 bits as they are: a quarter. Others compute the floats."""
+    return {kind: 0.75 * size for kind, size in held.narrow.items()} if runtime == "openvino" else {}
 
 
 def _arena(held: Holdings, runtime: MemoryRuntime) -> float:
     """Activations under the runtime's own rule."""
     if runtime == "onnxruntime":
-        return onnxruntime_bytes(held.inner)[1]
-    return greedy_by_size_bytes(held.whole)
+        return onnxruntime_arena_bytes(held)
+    return litert_bytes(held).arena if runtime == "litert" else openvino_arena_bytes(held)
+
+
+def _addresses(held: Holdings, runtime: MemoryRuntime) -> float:
+    return held.windows if runtime == "litert" else 0
+
+
+def _workspace(held: Holdings, runtime: MemoryRuntime) -> float:
+    return litert_bytes(held).workspace if runtime == "litert" else 0
 
 
 TERMS: Mapping[str, Term] = {
-    "base_mb": Term(1e6, lambda held, _: 1, "MB: Python, numpy, the runtime's code and its own data"),
-    "windows": Term(1, _weights("windows"), "bytes an element of convolutions with a window"),
-    "points": Term(1, _weights("points"), "bytes an element of 1 x 1 convolutions"),
-    "depthwise": Term(1, _weights("depthwise"), "bytes an element of convolutions in groups"),
-    "products": Term(1, _weights("products"), "bytes an element of matrices"),
-    "other": Term(1, _weights("other"), "bytes an element of tables and other constants"),
-    "largest": Term(1, lambda held, _: held.largest, "bytes an element of the largest constant"),
-    "layers_kb": Term(1e3, lambda held, _: held.layers, "kB an operator"),
-    "arena": Term(1, _arena, "bytes a byte of the arena"),
-    "edges": Term(1, lambda held, _: held.edges_bytes, "bytes a byte of inputs and outputs"),
+    "base_mb": Term(1e6, 60, lambda held, _: 1, "MB: Python, numpy, the runtime's code and its own data"),
+    "windows": Term(1, 8, _weights("windows"), "bytes an element of convolutions with a window"),
+    "points": Term(1, 8, _weights("points"), "bytes an element of 1 x 1 convolutions"),
+    "depthwise": Term(1, 8, _weights("depthwise"), "bytes an element of convolutions in groups"),
+    "products": Term(1, 8, _weights("products"), "bytes an element of matrices"),
+    "other": Term(1, 4, _weights("other"), "bytes an element of tables and other constants"),
+    "largest": Term(1, 1, lambda held, _: held.largest, "bytes an element of the largest constant"),
+    "layers_kb": Term(1e3, 10, lambda held, _: held.layers, "kB an operator"),
+    "arena": Term(1, 1, _arena, "bytes a byte of the arena"),
+    "workspace": Term(1, 1, _workspace, "bytes a byte of XNNPACK's workspace"),
+    "windows_addresses": Term(8, 1, _addresses, "addresses of a row that a window reads, of XNNPACK"),
+    "edges": Term(1, 1, lambda held, _: held.edges_bytes, "bytes a byte of inputs and outputs"),
 }  # fmt: skip
 NAMES = tuple(TERMS)
+WEIGHTS = ("windows", "points", "depthwise", "products", "other", "largest")
+"""Terms in elements of constants, which take a quarter in 8 bits."""
 OF_PHASE: Mapping[Phase, tuple[str, ...]] = {
-    "load": ("base_mb", "windows", "points", "depthwise", "products", "other", "largest", "layers_kb", "arena"),
-    "run": ("base_mb", "windows", "points", "depthwise", "products", "other", "layers_kb", "arena", "edges"),
+    "load": ("base_mb", "windows", "points", "depthwise", "products", "other", "largest", "layers_kb", "arena",
+             "workspace", "windows_addresses"),
+    "run": ("base_mb", "windows", "points", "depthwise", "products", "other", "layers_kb", "arena",
+            "workspace", "windows_addresses", "edges"),
 }  # fmt: skip
 """An arena is filled while loading too where the runtime clears it; whoever does not gets the constant 0."""
 
