@@ -43,12 +43,18 @@ def greedy_by_size_bytes(buffers: Sequence[Buffer], alignment: int = ALIGNMENT_B
     return end
 
 
-def onnxruntime_bytes(buffers: Sequence[Buffer]) -> tuple[int, int]:
-    """Bytes of the arena that were ever written: after the first inference, and after all further ones."""
+def onnxruntime_bytes(buffers: Sequence[Buffer], scratch: Sequence[Buffer] = ()) -> tuple[int, int]:
+    """Bytes of the arena that were ever written: after the first inference, and after all further ones.
+
+    ``scratch`` is what kernels ask for while they run; no pattern holds it.
+    """
     arena = _Bfc()
-    _run(arena, buffers)
+    _run(arena, sorted((*buffers, *scratch), key=lambda buffer: buffer.born))
     first = arena.touched_bytes
-    arena.free(arena.allocate(_pattern_bytes(buffers)))
+    block = arena.allocate(_pattern_bytes(buffers)) if buffers else None
+    _run(arena, scratch)
+    if block:
+        arena.free(block)
     return first, arena.touched_bytes
 
 

@@ -29,8 +29,9 @@ _FOLLOWS = {
     "Tanh",
 }  # fmt: skip
 """What onnxruntime computes in that layout too, where all it reads is there in it."""
-_IN_INTEGERS = {"Add", "LeakyRelu", "Max", "Min", "Mul", "Relu", "Sigmoid", "Softmax", "Sum"}
-"""Arithmetic that onnxruntime has integer kernels for, or that quantization takes into the range before it."""
+_ALONE_IN_INTEGERS = {"LeakyRelu", "Relu", "Sigmoid", "Softmax"}
+_TWO_IN_INTEGERS = {"Add", "Max", "Min", "Mul", "Sum"}
+"""Arithmetic on one and on two activations that onnxruntime computes in integers, or hands through."""
 _APART = {
     "ArgMax", "ArgMin", "Cast", "CumSum", "Equal", "Erf", "Expand", "Gather", "GatherElements", "GatherND", "Greater",
     "GreaterOrEqual", "Less", "LessOrEqual", "NonMaxSuppression", "OneHot", "ReduceMax", "ReduceMin", "ReduceProd",
@@ -84,7 +85,7 @@ def _move(node: onnx.NodeProto, scope: Scope, fused: set[str]) -> Move:
         in_place=kind == "elementwise",
         image=_image(node, scope, reads, is_fused=is_fused),
         alone=node.op_type == "Clip" and not _follows_product(node, scope),
-        only_floats=kind in ("elementwise", "norm") and not is_fused and node.op_type not in _IN_INTEGERS,
+        only_floats=not is_fused and kind in ("elementwise", "norm") and _only_floats(node, reads),
         apart=node.op_type in _APART or (node.op_type == "Resize" and _is_nearest(node)),
         windows=_addresses(node, scope),
     )
@@ -99,6 +100,13 @@ def _image(
         return "first" if scope.shape(node.input[0])[1] < _BLOCK else "convolution"
     whole = len(reads) == sum(bool(name) for name in node.input) or ONNX_KINDS.get(node.op_type) == "pool"
     return "follows" if is_fused or (node.op_type in _FOLLOWS and whole) else "plain"
+
+
+def _only_floats(node: onnx.NodeProto, reads: tuple[str, ...]) -> bool:
+    """No integer kernel; sums and products with a constant stay in floats too."""
+    if node.op_type in _ALONE_IN_INTEGERS:
+        return False
+    return node.op_type not in _TWO_IN_INTEGERS or len(reads) < sum(map(bool, node.input))
 
 
 def _follows_product(node: onnx.NodeProto, scope: Scope) -> bool:

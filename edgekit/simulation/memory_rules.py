@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgekit.simulation.memory_arenas import greedy_by_size_bytes, onnxruntime_bytes
-from edgekit.simulation.memory_buffers import Move, buffers_of
+from edgekit.simulation.memory_buffers import Buffer, Move, buffers_of
 from edgekit.simulation.memory_holdings import Holdings
 
+_ADDRESS_BYTES = 8
 _PLAIN = "{} in plain layout"
 _BLOCKED = "{} in blocks"
 
@@ -29,7 +30,15 @@ def openvino_arena_bytes(held: Holdings) -> int:
 def onnxruntime_arena_bytes(held: Holdings) -> int:
     """What the arena has come to after several inferences."""
     moves, sizes = _with_copies(held)
-    return onnxruntime_bytes(buffers_of(moves, sizes, kept=held.outputs))[1]
+    buffers = buffers_of(moves, sizes, kept=held.outputs)
+    return onnxruntime_bytes(buffers, _scratch(moves) if held.element_bytes == 1 else ())[1]
+
+
+def _scratch(moves: Sequence[Move]) -> list[Buffer]:
+    """What ``QLinearConv`` asks for while it runs: the addresses of the rows that its windows read."""
+    return [
+        Buffer(_ADDRESS_BYTES * move.windows, step, step) for step, move in enumerate(moves) if move.windows
+    ]
 
 
 def _with_copies(held: Holdings) -> tuple[list[Move], dict[str, int]]:
