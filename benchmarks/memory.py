@@ -32,7 +32,7 @@ from edgekit.errors import EdgekitError
 from edgekit.models import Model
 from edgekit.models.zoo import entries, resolve
 from edgekit.profiling.memory import PhaseMemory
-from edgekit.simulation.memory import CONSTANTS, holdings_of
+from edgekit.simulation.memory import CONSTANTS, computed_in, holdings_of
 from edgekit.simulation.memory_fitting import MEASURED, PROBE, Peak, judge, read_peaks, write_peaks
 from edgekit.simulation.memory_terms import MemoryRuntime, memory_terms
 from edgekit.simulation.memory_writing import constants_text
@@ -92,7 +92,8 @@ def measured(path: Path, family: str, kept: Path) -> Iterator[Peak]:
                     files = {f"{ARTIFACT}/{name}": built.folder / name for name in built.reply["files"]}
                     manifest = candidate_manifest(intake, candidate, built)
                     lay_out(folder, Parts(manifest=manifest, artifact_files=files, contract=intake.contract))
-                yield peak_of(folder, intake.model, family, candidate.precision)
+                precision = computed_in(intake.model, candidate.precision)
+                yield peak_of(folder, intake.model, family, precision)
             except EdgekitError as error:
                 print(f"{path.stem} {candidate.label}: {str(error)[:120]}")
 

@@ -61,7 +61,10 @@ class _Net:
         scales = f"s{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(np.array([1, 1, scale, scale], np.float32), scales))
         self.side *= scale
-        return self.add("Resize", self.last, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")  # fmt: skip
+        return self.add(
+            "Resize", self.last, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )  # fmt: skip
 
     def join(self, other: str, channels: int) -> str:
         self.channels += channels

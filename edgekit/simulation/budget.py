@@ -46,8 +46,7 @@ def usable_bytes(target: Target) -> int:
 
 def peak_on(model: Model, target: Target, runtime: RuntimeId, precision: Precision) -> TargetPeak | None:
     """None where no rule covers runtime and precision. ModelError where the graph does not tell."""
-    # a quantized model computes as it is, whatever it is repacked to
-    memory = predict_memory(model, runtime, "int8" if model.quantized else precision)
+    memory = predict_memory(model, runtime, precision)
     if memory is None:
         return None
     return TargetPeak(runtime=runtime, precision=precision, usable_bytes=usable_bytes(target), memory=memory)

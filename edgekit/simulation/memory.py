@@ -19,11 +19,14 @@ from edgekit.models.shapes import free_dimensions
 from edgekit.simulation.memory_holdings import Holdings
 from edgekit.simulation.memory_onnx import onnx_holdings
 from edgekit.simulation.memory_terms import NAMES, PHASES, MemoryRuntime, Phase, Terms, memory_terms
+from edgekit.simulation.memory_tflite import tflite_holdings
 from edgekit.vocabulary import Precision
 
 CONSTANTS = Path(__file__).with_name("memory.toml")
 _SAME: Mapping[str, MemoryRuntime] = {"tflite-xnnpack": "litert", "tflite-runtime": "litert"}
 """Runtimes that keep memory as another does: the same code, by another name."""
+_COMPUTED_IN: Mapping[str, Precision] = {"static": "int8", "dynamic": "int8-dynamic"}
+"""First word of how a model is quantized -> what its activations are computed in."""
 _INTEGER_BYTES = 1
 _FLOAT_BYTES = 4
 """fp16 too: CPUs of these runtimes compute it in float32, or take the same room."""
@@ -77,11 +80,11 @@ def predict_memory(model: Model, runtime: str, precision: Precision) -> MemoryPr
 
     ModelError, one line, where the graph does not tell: free input shapes, shapes known only while running.
     """
-    known = constants().get((_SAME.get(runtime, runtime), precision))
-    if known is None:
+    name, computed = _SAME.get(runtime, runtime), computed_in(model, precision)
+    known = constants().get((name, computed))
+    if known is None or (model.tflite is not None and name != "litert"):
         return None
-    held = holdings_of(model, precision)
-    terms = memory_terms(held, cast("MemoryRuntime", _SAME.get(runtime, runtime)))
+    terms = memory_terms(holdings_of(model, computed), cast("MemoryRuntime", name))
     peaks = {phase: float(known.vector(phase) @ terms) for phase in PHASES}
     phase = max(PHASES, key=peaks.__getitem__)
     peak = peaks[phase]
@@ -96,13 +99,22 @@ def predict_memory(model: Model, runtime: str, precision: Precision) -> MemoryPr
     )
 
 
+def computed_in(model: Model, precision: Precision) -> Precision:
+    """A quantized model computes as it does; where only its weights are narrow, in floats."""
+    found = (model.quantization or "").split(maxsplit=1)
+    return _COMPUTED_IN.get(found[0], "fp32") if found else precision
+
+
 @one_line_errors
 def holdings_of(model: Model, precision: Precision) -> Holdings:
     """What ``model`` holds at ``precision``. ModelError where a shape is not known before it runs."""
     if free := free_dimensions(model.inputs):
         raise ModelError(f"{model.path}: {free[0]}")
+    element_bytes = _INTEGER_BYTES if precision == "int8" else _FLOAT_BYTES
+    if model.tflite is not None:
+        return tflite_holdings(model, element_bytes)
     try:
-        return onnx_holdings(model, _INTEGER_BYTES if precision == "int8" else _FLOAT_BYTES)
+        return onnx_holdings(model, element_bytes)
     except UnknownShapeError as error:
         raise ModelError(
             f"{model.path}: the shape of '{error}' is not known before it runs; "

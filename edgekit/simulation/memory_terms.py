@@ -39,7 +39,8 @@ def _weights(kind: WeightClass) -> Callable[[Holdings, MemoryRuntime], float]:
 
 def _left_narrow(held: Holdings, runtime: MemoryRuntime) -> Mapping[WeightClass, float]:
     """OpenVINO leaves weights that are unpacked from 8 bits as they are: a quarter. Others compute the floats."""
-    return {kind: 0.75 * size for kind, size in held.narrow.items()} if runtime == "openvino" else {}
+    leaves = runtime == "openvino" and held.element_bytes > 1
+    return {kind: 0.75 * size for kind, size in held.narrow.items()} if leaves else {}
 
 
 def _arena(held: Holdings, runtime: MemoryRuntime) -> float:
