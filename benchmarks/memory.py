@@ -46,6 +46,8 @@ FAMILIES = {
 RUNTIMES: tuple[MemoryRuntime, ...] = ("onnxruntime", "openvino", "litert")
 MEASURED_PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int8-dynamic")
 BAR = 15.0
+_VARIANTS = {False: ("", "qdq"), True: ("", "nncf")}
+"""Whose integers are measured: edgekit's; the tool's own of transformers."""
 _SAMPLES = 8
 _RUNS = 5
 
@@ -79,7 +81,7 @@ def measured(path: Path, family: str, kept: Path) -> Iterator[Peak]:
     intake, catalog = take_in(order), load_catalog()
     candidates = [
         item for item in plan(catalog, catalog.target("host"), intake.wish)
-        if not item.reason and item.precision in MEASURED_PRECISIONS and item.variant in ("", "qdq")
+        if not item.reason and item.precision in MEASURED_PRECISIONS and item.variant in _VARIANTS[intake.wish.is_text]
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as work:
         shop = Workshop.open(catalog, intake, candidates, Path(work), threads=1, effort="fast")
