@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from edgekit.cli.facts import usable_catalog
-from edgekit.cli.inspect import load_shaped
+from edgekit.cli.facts import binary, usable_catalog
+from edgekit.cli.inspect import load_shaped, memory_facts
 from edgekit.cli.options import ModelArgument, ShapeOption, read_milliseconds, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
 from edgekit.errors import GateFailedError
@@ -88,7 +88,7 @@ def _facts(item: Prediction) -> dict[str, Any]:
         "precision": speed.precision,
         "threads": speed.threads,
         "latency_ms": {"p50": latency.p50, "low": latency.low, "high": latency.high},
-        "memory_bytes": None,  # not predicted
+        "memory_bytes": memory_facts(item.memory) if item.memory else None,
         "in_domain": item.in_domain,
         "outside": list(item.outside),
         "error_pct": {"median": speed.error_pct.median, "p90": speed.error_pct.p90},
@@ -98,16 +98,28 @@ def _facts(item: Prediction) -> dict[str, Any]:
 
 
 def _print(found: list[Prediction], limit: float | None) -> None:
-    columns = ("target", "runtime", "precision", "thr.>", "ms>", "4 of 5 in>", "error>", "")
+    columns = ("target", "runtime", "precision", "thr.>", "ms>", "4 of 5 in>", "error>", "RAM>", "")
     print_table(columns, [_row(item, limit) for item in found])
     note(
         "predicted from the graph; error: median / 90th percentile for families of models that the fit had not seen"
     )
+    _note_memory(found)
     if any(not item.in_domain for item in found):
         reasons = {reason: item.device for item in found for reason in item.outside}
         note(f"?: unlike what was measured there, interval widened: {next(iter(reasons))}")
     if limit is not None and any(item.latency_ms.high >= limit for item in found):
         note(f"~: the interval reaches over {limit:g} ms")
+
+
+def _note_memory(found: list[Prediction]) -> None:
+    known = [item.memory for item in found if item.memory]
+    if known:
+        factors = [memory.high / memory.peak - 1 for memory in known]
+        note(
+            f"RAM: predicted peak of the runner's process, Python included; within {max(factors):.0%} four of five times"
+        )
+    if len(known) < len(found):
+        note("RAM -: memory is predicted for onnxruntime, openvino and litert (tflite-xnnpack) only")
 
 
 def _fastest(found: list[Prediction]) -> list[Prediction]:
@@ -129,5 +141,6 @@ def _row(item: Prediction, limit: float | None) -> tuple[str, ...]:
         f"{latency.p50:.3g}",
         f"{latency.low:.3g}-{latency.high:.3g}",
         f"{speed.error_pct.median:.0f}/{speed.error_pct.p90:.0f} %",
+        (item.memory and binary(item.memory.peak)) or "-",
         marks,
     )

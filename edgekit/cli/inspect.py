@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgekit.models import GraphFacts, Model, Refusal, TensorSpec
+    from edgekit.simulation.budget import TargetPeak
+    from edgekit.simulation.memory import MemoryPrediction
     from edgekit.vocabulary import RuntimeId
 
     Refused = dict[str, dict[RuntimeId, tuple[Refusal, ...]]]
+    Peaks = dict[str, tuple[TargetPeak, ...]]
 
 _HEAVIEST = 8
 _ROWS_A_REASON = 3
@@ -47,10 +50,11 @@ def inspect(
         advance(1, 2, "counting")
         facts = graph_facts(loaded)
         refused = _refused(loaded, target or [])
+        peaks = _peaks(loaded, target or [])
     if json:
-        print_json(_facts(loaded, facts, refused))
+        print_json(_facts(loaded, facts, refused, peaks))
     else:
-        _print(loaded, facts, refused)
+        _print(loaded, facts, refused, peaks)
     _judge(loaded, refused)
 
 
@@ -85,6 +89,19 @@ def _refused(model: Model, targets: list[str]) -> Refused:
     return {name: refusals(model, catalog.target(name), catalog) for name in targets}
 
 
+def _peaks(model: Model, targets: list[str]) -> Peaks:
+    """None of a graph that does not tell what it needs: what is unknown of it is said elsewhere."""
+    if not targets:
+        return {}
+    from edgekit.simulation.budget import peaks_on
+
+    catalog = usable_catalog()
+    try:
+        return {name: peaks_on(model, catalog.target(name)) for name in targets}
+    except ModelError:
+        return {}
+
+
 def _judge(model: Model, refused: Refused) -> None:
     """Exit 1, after the facts, where the model cannot run."""
     if not refused and model.unknown_operators:
@@ -101,7 +118,7 @@ def _runs(runtimes: dict[RuntimeId, tuple[Refusal, ...]]) -> bool:
 # --- as JSON ---------------------------------------------------------------------------------------------
 
 
-def _facts(model: Model, facts: GraphFacts, refused: Refused) -> dict[str, Any]:
+def _facts(model: Model, facts: GraphFacts, refused: Refused, peaks: Peaks) -> dict[str, Any]:
     return {
         "model": str(model.path),
         "format": model.format,
@@ -129,7 +146,10 @@ def _facts(model: Model, facts: GraphFacts, refused: Refused) -> dict[str, Any]:
             for layer in facts.layers
         ],
         "notes": list(facts.notes),
-        "targets": [_target(name, runtimes, facts) for name, runtimes in refused.items()],
+        "targets": [
+            {**_target(name, runtimes, facts), "memory": [_peak_facts(peak) for peak in peaks.get(name, ())]}
+            for name, runtimes in refused.items()
+        ],
     }
 
 
@@ -158,6 +178,31 @@ def _target(name: str, runtimes: dict[RuntimeId, tuple[Refusal, ...]], facts: Gr
     }
 
 
+def memory_facts(memory: MemoryPrediction) -> dict[str, Any]:
+    """A predicted peak, in bytes but for the errors."""
+    error = memory.error_pct
+    return {
+        "peak": memory.peak,
+        "low": memory.low,
+        "high": memory.high,
+        "phase": memory.phase,
+        "base": memory.base,
+        "error_pct": {"median": error.median, "p90": error.p90, "largest": error.largest},
+        "measured_on": memory.arch,
+    }
+
+
+def _peak_facts(peak: TargetPeak) -> dict[str, Any]:
+    return {
+        "runtime": peak.runtime,
+        "precision": peak.precision,
+        "kind": "predicted",
+        "memory_bytes": memory_facts(peak.memory),
+        "usable_bytes": peak.usable_bytes,
+        "fits": not peak.exceeds,
+    }
+
+
 def _share(refusal: Refusal, facts: GraphFacts) -> float | None:
     """Which part of the model's MACs falls back with the operator."""
     return None if refusal.macs is None or not facts.macs else refusal.macs / facts.macs
@@ -166,7 +211,7 @@ def _share(refusal: Refusal, facts: GraphFacts) -> float | None:
 # --- as text ---------------------------------------------------------------------------------------------
 
 
-def _print(model: Model, facts: GraphFacts, refused: Refused) -> None:
+def _print(model: Model, facts: GraphFacts, refused: Refused, peaks: Peaks) -> None:
     opset = f", opset {model.opset}" if model.opset else ""
     print_facts(
         f"{model.path.name}: {model.format}{opset}, {binary(model.size_bytes)}",
@@ -186,6 +231,7 @@ def _print(model: Model, facts: GraphFacts, refused: Refused) -> None:
     _print_heaviest(facts)
     for name, runtimes in refused.items():
         _print_target(name, runtimes, facts)
+        _print_peaks(name, peaks.get(name, ()))
     for line in facts.notes:
         note(line)
 
@@ -214,6 +260,24 @@ def _print_target(name: str, runtimes: dict[RuntimeId, tuple[Refusal, ...]], fac
     rows = [row for found in runtimes.values() for row in _grouped(found, facts)]
     if rows:
         print_table(("runtime", "node", "op", "reason", "MACs>"), rows)
+
+
+def _print_peaks(name: str, peaks: tuple[TargetPeak, ...]) -> None:
+    rows = [
+        (
+            peak.runtime,
+            peak.precision,
+            binary(peak.memory.peak),
+            f"{binary(peak.memory.low)} - {binary(peak.memory.high)}",
+            f"{peak.memory.peak / peak.usable_bytes:.1%}",
+            "does not fit" if peak.exceeds else "may not fit" if peak.is_close else "",
+        )
+        for peak in peaks
+    ]
+    if rows:
+        usable = binary(peaks[0].usable_bytes)
+        columns = ("runtime", "precision", "peak>", "4 of 5 in>", "of usable>", "")
+        print_table(columns, rows, title=f"Memory on {name}, predicted: {usable} usable")
 
 
 def _grouped(found: tuple[Refusal, ...], facts: GraphFacts) -> list[tuple[str, str, str, str, str]]:

@@ -14,8 +14,10 @@ from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
 from edgekit.conversion.candidates import Candidate, Link
 from edgekit.conversion.environments import environment_state
 from edgekit.conversion.rescue import can_be_rescued, most_evaluations
+from edgekit.errors import ModelError
 from edgekit.models import graph_facts
 from edgekit.models.refused import WHOLE_MODEL, refusals
+from edgekit.simulation.budget import peak_on
 from edgekit.vocabulary import SAME_FILES, ArtifactFormat, Precision, Task
 
 if TYPE_CHECKING:
@@ -131,6 +133,7 @@ def _judged(candidate: Candidate, wish: Wish, catalog: Catalog, refused: str | N
         or _calibration_problem(variant, wish)
         or next(filter(None, (_converter_problem(catalog, converter) for converter in converters)), None)
         or refused
+        or _memory_problem(candidate, wish.model)
     )
     if reason:
         return candidate.without(reason)
@@ -195,6 +198,16 @@ def _converter_problem(catalog: Catalog, converter: Converter) -> str | None:
         return None
     step = f". Try: {state.next_step}" if state.next_step else ""
     return f"converter '{converter.id}': {state.detail}{step}"
+
+
+def _memory_problem(candidate: Candidate, model: Model) -> str | None:
+    """Why its predicted peak is more than the target has; None where it fits, or nothing is predicted."""
+    assert candidate.precision is not None  # it has a converter
+    try:
+        peak = peak_on(model, candidate.target, candidate.runtime.id, candidate.precision)
+    except ModelError:  # shapes that are known only while it runs
+        return None
+    return peak.reason if peak and peak.exceeds else None
 
 
 def _refused(catalog: Catalog, candidate: Candidate, model: Model) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.catalog import Catalog
 from edgekit.catalog_schema import Profile
 from edgekit.errors import DeviceError
 from edgekit.models.model import Model
 from edgekit.simulation.layers import layers_of
+from edgekit.simulation.memory import predict_memory
 from edgekit.simulation.predict import Prediction, predict
 from edgekit.simulation.terms import terms_of
 from edgekit.vocabulary import PREDICTED, Precision
@@ -49,7 +50,18 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
         raise DeviceError(
             f"no profile has constants for {_words(asked, precisions)}; edgekit profiles check lists what they have"
         )
-    return sorted(found, key=lambda prediction: prediction.latency_ms.p50)
+    found.sort(key=lambda prediction: prediction.latency_ms.p50)
+    return _with_memory(found, model)
+
+
+def _with_memory(found: Sequence[Prediction], model: Model) -> list[Prediction]:
+    """Peaks depend on runtime and precision, not on the board."""
+    keys = {(prediction.speed.runtime, prediction.speed.precision) for prediction in found}
+    peaks = {key: predict_memory(model, *key) for key in keys}
+    return [
+        replace(prediction, memory=peaks[prediction.speed.runtime, prediction.speed.precision])
+        for prediction in found
+    ]
 
 
 def _precisions(model: Model, asked: Asked) -> tuple[Precision, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.catalog_schema import Profile, Speed
+from edgekit.simulation.memory import MemoryPrediction
 from edgekit.simulation.terms import NAMES, Terms
 from edgekit.vocabulary import Precision
 
@@ -37,6 +38,8 @@ class Prediction:
     """Why the graph is unlike what was calibrated; empty where it is not."""
     shares: dict[str, float]
     """Part of the time that each term takes."""
+    memory: MemoryPrediction | None = None
+    """None where no rule covers the runtime at this precision."""
 
     @property
     def in_domain(self) -> bool:

@@ -183,3 +183,23 @@ def test_bad_rows_are_one_line(tmp_path: Path, text: str, said: str) -> None:
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out.toml").exists()
+
+
+def test_memory_is_predicted_where_a_rule_covers_the_runtime(tmp_path: Path, mobilenet: Path) -> None:
+    found = predictions(tmp_path, mobilenet)
+    by_runtime = {(item["runtime"], item["precision"]): item["memory_bytes"] for item in found}
+    assert by_runtime["ncnn", "fp32"] is None
+    floats, integers = by_runtime["tflite-xnnpack", "fp32"], by_runtime["tflite-xnnpack", "int8"]
+    for memory in (floats, integers):
+        assert memory["base"] < memory["low"] < memory["peak"] < memory["high"]
+        assert memory["error_pct"]["largest"] <= 15
+    # 4.2 million weights: as read and as repacked, in 4 bytes and in 1
+    assert 15e6 < floats["peak"] - integers["peak"] < 45e6
+
+
+def test_the_table_says_which_memory_is_not_predicted(tmp_path: Path, mobilenet: Path) -> None:
+    done = edgekit(tmp_path, "estimate", mobilenet, "--on", "predicted:jetson-orin-cpu")
+    assert done.returncode == 0
+    assert "MiB" in done.stdout
+    assert "RAM: predicted peak of the runner's process" in done.stderr
+    assert "RAM -: memory is predicted for" in done.stderr

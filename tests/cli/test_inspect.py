@@ -119,6 +119,8 @@ def test_text_fits_80_columns(tmp_path: Path, kind: str) -> None:
     done = inspect(tmp_path, path, "-t", "rk3588", "-t", "host")
     assert done.returncode == 0
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
+    if kind == "cnn":
+        assert "Memory on rk3588, predicted: " in done.stdout
     for word in ("MACs", "parameters", "peak", "licence", "operators", "Heaviest layers", "host: runs on"):
         assert word in done.stdout
 
@@ -177,3 +179,24 @@ def test_external_data_is_found_from_another_folder(tmp_path: Path) -> None:
     path = tmp_path / "model" / "m.onnx"
     onnx.save(tiny_bert(), path, save_as_external_data=True, location="w.bin", size_threshold=16)
     assert facts(tmp_path, path)["macs"] == 294_912
+
+
+def test_peaks_stand_against_what_the_target_leaves(tmp_path: Path) -> None:
+    path = saved(tmp_path, tiny_cnn())
+    target = facts(tmp_path, path, "-t", "raspberry-pi-4")["targets"][0]
+    found = {(item["runtime"], item["precision"]): item for item in target["memory"]}
+    assert {
+        ("litert", "fp32"),
+        ("litert", "int8"),
+        ("onnxruntime", "fp32"),
+        ("openvino", "fp32"),
+    } <= found.keys()
+    for item in found.values():
+        assert item["kind"] == "predicted"
+        assert item["fits"]
+        assert item["memory_bytes"]["high"] < item["usable_bytes"] == 4 * 2**30 * 3 // 4
+
+
+def test_no_peak_is_made_up_for_free_shapes(tmp_path: Path) -> None:
+    proto = model([node("Relu", "x", "y")], [value("x", 1, "length")], [value("y", 1, "length")])
+    assert facts(tmp_path, saved(tmp_path, proto), "-t", "host")["targets"][0]["memory"] == []

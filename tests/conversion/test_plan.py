@@ -225,3 +225,17 @@ def test_edgekit_quantizes_onnx_models_and_the_tool_tflite_files(cnn: Model) -> 
     assert "go before the tool's own" in (by_onnx["litert int8 aeq"] or "")
     assert "litert quantizes a tflite source by itself" in (by_tflite["litert int8"] or "")
     assert by_tflite["litert int8 aeq"] is None
+
+
+def test_what_will_not_fit_into_memory_is_given_up_with_the_peak(project: Path, cnn: Model) -> None:
+    """70 MB hold LiteRT with a tiny model, but not OpenVINO, which takes over 100 MB without one."""
+    catalog = load_catalog()
+    host = catalog.target("host")
+    memory = host.memory.model_copy(update={"ram_bytes": 70_000_000, "usable_share": 1.0})
+    found = plan(catalog, host.model_copy(update={"memory": memory}), wish(cnn))
+    given_up = reasons(found)
+    reason = given_up["openvino fp32"]
+    assert reason is not None
+    assert "at its peak by prediction" in reason
+    assert "an application there has 67 MiB" in reason
+    assert given_up["litert fp32"] is None

@@ -1,0 +1,111 @@
+"""Constants of memory from measured peaks, and how wrong they are for families that took no part."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.simulation.memory_terms import NAMES, OF_PHASE, PHASES, TERMS, WEIGHTS, Phase, Terms
+from edgekit.simulation.solve import least_squares
+
+MEASURED = Path(__file__).with_name("memory_measured.csv")
+"""Peaks of probes and zoo models with their terms, written by ``benchmarks/memory.py``."""
+PROBE = "probe"
+"""The family of graphs that were made to be measured: always part of the fit, never judged by."""
+_HOLD = 0.0002
+"""How strongly constants are held to the guesses; the weight of one measurement is 1, so: as if they were sure to as
+much as themselves where measurements are to 1.4 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """Measured peaks of one model on one runtime at one precision, in bytes."""
+
+    model: str
+    family: str
+    runtime: str
+    version: str
+    precision: str
+    measured: Mapping[Phase, int]
+    terms: Terms
+
+    @property
+    def peak(self) -> int:
+        return max(self.measured.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A peak and what was predicted of it without its family."""
+
+    peak: Peak
+    predicted: float
+
+    @property
+    def error(self) -> float:
+        return self.predicted / self.peak.peak - 1
+
+
+def fit_memory(peaks: Sequence[Peak]) -> Mapping[Phase, Terms]:
+    """Constants by phase, in the order of ``NAMES``: least squares of relative errors, none negative."""
+    found: dict[Phase, Terms] = {}
+    for phase in PHASES:
+        used = [NAMES.index(name) for name in OF_PHASE[phase]]
+        narrow = peaks[0].precision != "fp32"
+        guess = np.array(
+            [TERMS[name].guess * (0.25 if narrow and name in WEIGHTS else 1) for name in OF_PHASE[phase]]
+        )
+        rows = np.array([peak.terms[used] / peak.measured[phase] for peak in peaks]) * guess
+        normal = rows.T @ rows + _HOLD * np.eye(len(used))
+        constants = np.zeros(len(NAMES))
+        constants[used] = least_squares(normal, rows.sum(axis=0) + _HOLD) * guess
+        found[phase] = constants
+    return found
+
+
+def predicted_bytes(constants: Mapping[Phase, Terms], terms: Terms) -> float:
+    return max(float(constants[phase] @ terms) for phase in PHASES)
+
+
+def judge(peaks: Sequence[Peak]) -> tuple[Judged, ...]:
+    """Every peak that is no probe's, predicted from probes and all other families."""
+    found = []
+    for family in sorted({peak.family for peak in peaks} - {PROBE}):
+        constants = fit_memory([peak for peak in peaks if peak.family != family])
+        found += [
+            Judged(peak, predicted_bytes(constants, peak.terms)) for peak in peaks if peak.family == family
+        ]
+    return tuple(found)
+
+
+def read_peaks(path: Path = MEASURED) -> tuple[Peak, ...]:
+    """The recorded peaks."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return tuple(
+            Peak(
+                model=row["model"],
+                family=row["family"],
+                runtime=row["runtime"],
+                version=row["version"],
+                precision=row["precision"],
+                measured={phase: int(row[f"{phase}_bytes"]) for phase in PHASES},
+                terms=np.array([float(row[name]) for name in NAMES]),
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+def write_peaks(peaks: Iterable[Peak], path: Path = MEASURED) -> None:
+    """Record ``peaks``."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        own = ("model", "family", "runtime", "version", "precision")
+        writer.writerow((*own, *(f"{phase}_bytes" for phase in PHASES), *NAMES))
+        for peak in peaks:
+            facts = [getattr(peak, name) for name in own]
+            amounts = [f"{amount:.0f}" for amount in peak.terms]
+            writer.writerow((*facts, *(peak.measured[phase] for phase in PHASES), *amounts))

@@ -1,0 +1,172 @@
+"""What an ONNX graph makes a runtime keep: weights by class, buffers of activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import onnx
+
+from edgekit.models.constants import tensor_bits
+from edgekit.models.dtypes import packed_bytes
+from edgekit.models.model import Model
+from edgekit.models.prepare import normal_form
+from edgekit.models.shapes import graph_inputs
+from edgekit.models.standins import integer
+from edgekit.simulation.layer import convolution_kind
+from edgekit.simulation.memory_buffers import Move
+from edgekit.simulation.memory_holdings import Holdings, WeightClass
+from edgekit.simulation.onnx_scope import CONVOLUTIONS, PRODUCTS, VIEWS, Scope, fused_results, is_product
+from edgekit.simulation.operators import ONNX_KINDS
+
+_BLOCK = 8
+"""Channels of the narrowest block of onnxruntime's layout for images."""
+_BLOCKED_CONVOLUTIONS = {"Conv", "FusedConv", "QLinearConv"}
+_FOLLOWS = {
+    "Add", "AveragePool", "Concat", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "Mul", "Relu", "Sigmoid", "Sum",
+    "Tanh",
+}  # fmt: skip
+"""What onnxruntime computes in that layout too, where all it reads is there in it."""
+_ALONE_IN_INTEGERS = {"LeakyRelu", "Relu", "Sigmoid", "Softmax"}
+_TWO_IN_INTEGERS = {"Add", "Max", "Min", "Mul", "Sum"}
+"""Arithmetic on one and on two activations that onnxruntime computes in integers, or hands through."""
+_APART = {
+    "ArgMax", "ArgMin", "Cast", "CumSum", "Equal", "Erf", "Expand", "Gather", "GatherElements", "GatherND", "Greater",
+    "GreaterOrEqual", "Less", "LessOrEqual", "NonMaxSuppression", "OneHot", "ReduceMax", "ReduceMin", "ReduceProd",
+    "ScatterElements", "ScatterND", "Tile", "TopK", "Where",
+}  # fmt: skip
+"""What becomes a TFLite operator that XNNPACK does not compute."""
+
+
+def onnx_holdings(model: Model, element_bytes: int) -> Holdings:
+    """Holdings of ``model`` where floats of activations take ``element_bytes``. UnknownShapeError for a free shape."""
+    graph = normal_form(model).graph
+    scope = Scope.of(graph)
+    fused = set(fused_results(graph, scope))
+    sources = _sources(graph)
+    scope = replace(scope, constants=scope.constants | sources.keys())
+    nodes = [node for node in graph.node if any(name not in scope.constants for name in node.output)]
+    moves = [_move(node, scope, fused) for node in nodes]
+    inputs = [value.name for value in graph_inputs(graph)]
+    outputs = [value.name for value in graph.output]
+    bits = tensor_bits(graph)
+    names = {name for move in moves for name in (*move.reads, *move.writes)} | {*inputs, *outputs}
+    sizes = {
+        name: packed_bytes(scope.shape(name), 8 * element_bytes if bits.get(name, 32) == 32 else bits[name])
+        for name in names - scope.constants
+    }
+    edges = sum(packed_bytes(scope.shape(name), bits.get(name, 32)) for name in (*inputs, *outputs))
+    weights = dict(_weights(nodes, scope, sources))
+    return Holdings(
+        weights=_sums(weights),
+        narrow=_sums({name: item for name, item in weights.items() if bits.get(name) == 8}),
+        largest=max((size for _, size in weights.values()), default=0),
+        moves=tuple(moves),
+        sizes_bytes=sizes,
+        element_bytes=element_bytes,
+        inputs=tuple(name for name in inputs if name in sizes),
+        outputs=tuple(name for name in outputs if name in sizes),
+        edges_bytes=edges,
+    )
+
+
+def _move(node: onnx.NodeProto, scope: Scope, fused: set[str]) -> Move:
+    reads = tuple(scope.activations(node))
+    writes = tuple(name for name in node.output if name and scope.uses[name])
+    is_fused = node.output[0] in fused
+    kind = ONNX_KINDS.get(node.op_type)
+    view = bool(reads) and (node.op_type in VIEWS or is_fused)
+    return Move(
+        reads=reads,
+        writes=writes[:1] if view else writes,
+        view=view,
+        in_place=kind == "elementwise",
+        image=_image(node, scope, reads, is_fused=is_fused),
+        alone=node.op_type == "Clip" and not _follows_product(node, scope),
+        only_floats=not is_fused and kind in ("elementwise", "norm") and _only_floats(node, reads),
+        apart=node.op_type in _APART or (node.op_type == "Resize" and _is_nearest(node)),
+        windows=_addresses(node, scope),
+    )
+
+
+def _image(
+    node: onnx.NodeProto, scope: Scope, reads: tuple[str, ...], *, is_fused: bool
+) -> Literal["convolution", "first", "follows", "plain"]:
+    if node.op_type in _BLOCKED_CONVOLUTIONS:
+        if scope.shape(node.output[0])[1] < _BLOCK:
+            return "plain"
+        return "first" if scope.shape(node.input[0])[1] < _BLOCK else "convolution"
+    whole = len(reads) == sum(bool(name) for name in node.input) or ONNX_KINDS.get(node.op_type) == "pool"
+    return "follows" if is_fused or (node.op_type in _FOLLOWS and whole) else "plain"
+
+
+def _only_floats(node: onnx.NodeProto, reads: tuple[str, ...]) -> bool:
+    """No integer kernel; sums and products with a constant stay in floats too."""
+    if node.op_type in _ALONE_IN_INTEGERS:
+        return False
+    return node.op_type not in _TWO_IN_INTEGERS or len(reads) < sum(map(bool, node.input))
+
+
+def _follows_product(node: onnx.NodeProto, scope: Scope) -> bool:
+    before = scope.maker(node.input[0])
+    return before is not None and is_product(before)
+
+
+def _is_nearest(node: onnx.NodeProto) -> bool:
+    return all(item.name != "mode" or item.s == b"nearest" for item in node.attribute)
+
+
+def _addresses(node: onnx.NodeProto, scope: Scope) -> int:
+    """Of a k x k window k * k for each place of the result; where each channel has its own, a row of k."""
+    if node.op_type not in CONVOLUTIONS:
+        return 0
+    weights, made = scope.shape(node.input[CONVOLUTIONS[node.op_type]]), scope.shape(node.output[0])
+    window, places = math.prod(weights[2:]), math.prod(made[2:])
+    if window == 1:
+        return 0
+    if node.op_type == "ConvTranspose":
+        # each place of the input spreads over a window, so a place of the result reads window / strides of them
+        return math.prod(scope.shape(node.input[0])[2:]) * window
+    return places * (weights[2] if integer(node, "group", 1) > 1 else window)
+
+
+def _sources(graph: onnx.GraphProto) -> dict[str, str]:
+    """Results that are constant -> the constant they are made from: runtimes compute them before the first inference."""
+    sources = {tensor.name: tensor.name for tensor in graph.initializer}
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    for node in graph.node:
+        names = [name for name in node.input if name]
+        if names and all(name in sources for name in names):
+            sources |= dict.fromkeys(
+                node.output, max((sources[name] for name in names), key=sizes.__getitem__)
+            )
+    return sources
+
+
+def _weights(
+    nodes: Sequence[onnx.NodeProto], scope: Scope, sources: Mapping[str, str]
+) -> Iterator[tuple[str, tuple[WeightClass, int]]]:
+    """Each constant that is read at inference, once: its class, its elements."""
+    kinds: dict[str, WeightClass] = {}
+    for node in nodes:
+        for place, name in enumerate(node.input):
+            if name in sources and kinds.get(sources[name], "other") == "other":
+                kinds[sources[name]] = _class(node, place, scope)
+    yield from ((name, (kind, scope.elements(name))) for name, kind in kinds.items())
+
+
+def _class(node: onnx.NodeProto, place: int, scope: Scope) -> WeightClass:
+    if CONVOLUTIONS.get(node.op_type) == place:
+        shape, groups = scope.shape(node.input[place]), integer(node, "group", 1)
+        kind = convolution_kind(shape[1] * groups, groups, math.prod(shape[2:]))
+        return "windows" if kind == "conv" else "points" if kind == "pointwise" else "depthwise"
+    return "products" if PRODUCTS.get(node.op_type) == place else "other"
+
+
+def _sums(weights: Mapping[str, tuple[WeightClass, int]]) -> dict[WeightClass, int]:
+    found: dict[WeightClass, int] = {}
+    for kind, size in weights.values():
+        found[kind] = found.get(kind, 0) + size
+    return found

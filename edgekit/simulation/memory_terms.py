@@ -1,0 +1,89 @@
+"""From what a graph holds to the sums that a prediction of memory weighs: each a number of bytes or elements.
+
+Loading and running peak on their own: a runtime reads, optimizes and repacks, gives back what was in the way, and
+then needs room for activations. A constant for each term, none negative, times the term adds up to resident bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.simulation.memory_holdings import Holdings, WeightClass
+from edgekit.simulation.memory_rules import litert_bytes, onnxruntime_arena_bytes, openvino_arena_bytes
+
+Phase = Literal["load", "run"]
+PHASES: tuple[Phase, ...] = ("load", "run")
+MemoryRuntime = Literal["onnxruntime", "openvino", "litert"]
+Terms = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """``unit``: what one constant's unit is worth in bytes, so that constants are of one order."""
+
+    unit: float
+    guess: float
+    """The constant where no measurement speaks: of an element of weights, once as read and once repacked."""
+    value: Callable[[Holdings, MemoryRuntime], float]
+    doc: str
+
+
+def _weights(kind: WeightClass) -> Callable[[Holdings, MemoryRuntime], float]:
+    return lambda held, runtime: held.weights.get(kind, 0) - _left_narrow(held, runtime).get(kind, 0)
+
+
+def _left_narrow(held: Holdings, runtime: MemoryRuntime) -> Mapping[WeightClass, float]:
+    """OpenVINO leaves weights that are unpacked from 8 bits as they are: a quarter. Others compute the floats."""
+    leaves = runtime == "openvino" and held.element_bytes > 1
+    return {kind: 0.75 * size for kind, size in held.narrow.items()} if leaves else {}
+
+
+def _arena(held: Holdings, runtime: MemoryRuntime) -> float:
+    """Activations under the runtime's own rule."""
+    if runtime == "onnxruntime":
+        return onnxruntime_arena_bytes(held)
+    return litert_bytes(held).arena if runtime == "litert" else openvino_arena_bytes(held)
+
+
+def _addresses(held: Holdings, runtime: MemoryRuntime) -> float:
+    return held.windows if runtime == "litert" else 0
+
+
+def _workspace(held: Holdings, runtime: MemoryRuntime) -> float:
+    return litert_bytes(held).workspace if runtime == "litert" else 0
+
+
+TERMS: Mapping[str, Term] = {
+    "base_mb": Term(1e6, 60, lambda held, _: 1, "MB: Python, numpy, the runtime's code and its own data"),
+    "windows": Term(1, 8, _weights("windows"), "bytes an element of convolutions with a window"),
+    "points": Term(1, 8, _weights("points"), "bytes an element of 1 x 1 convolutions"),
+    "depthwise": Term(1, 8, _weights("depthwise"), "bytes an element of convolutions in groups"),
+    "products": Term(1, 8, _weights("products"), "bytes an element of matrices"),
+    "other": Term(1, 4, _weights("other"), "bytes an element of tables and other constants"),
+    "largest": Term(1, 1, lambda held, _: held.largest, "bytes an element of the largest constant"),
+    "layers_kb": Term(1e3, 10, lambda held, _: held.layers, "kB an operator"),
+    "arena": Term(1, 1, _arena, "bytes a byte of the arena"),
+    "workspace": Term(1, 1, _workspace, "bytes a byte of XNNPACK's workspace"),
+    "windows_addresses": Term(8, 1, _addresses, "addresses of a row that a window reads, of XNNPACK"),
+    "edges": Term(1, 1, lambda held, _: held.edges_bytes, "bytes a byte of inputs and outputs"),
+}  # fmt: skip
+NAMES = tuple(TERMS)
+WEIGHTS = ("windows", "points", "depthwise", "products", "other", "largest")
+"""Terms in elements of constants, which take a quarter in 8 bits."""
+OF_PHASE: Mapping[Phase, tuple[str, ...]] = {
+    "load": ("base_mb", "windows", "points", "depthwise", "products", "other", "largest", "layers_kb", "arena",
+             "workspace", "windows_addresses"),
+    "run": ("base_mb", "windows", "points", "depthwise", "products", "other", "layers_kb", "arena",
+            "workspace", "windows_addresses", "edges"),
+}  # fmt: skip
+"""An arena is filled while loading too where the runtime clears it; whoever does not gets the constant 0."""
+
+
+def memory_terms(held: Holdings, runtime: MemoryRuntime) -> Terms:
+    """How much of each term, in the order of ``NAMES``."""
+    return np.array([term.value(held, runtime) * term.unit for term in TERMS.values()], float)

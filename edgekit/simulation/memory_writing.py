@@ -1,0 +1,63 @@
+"""Fitted constants of memory as the text of ``memory.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tomlkit
+
+from edgekit.simulation.memory_fitting import PROBE, Judged, Peak, fit_memory, judge
+from edgekit.simulation.memory_terms import NAMES, PHASES, Terms
+
+_HEAD = """\
+# Resident memory of a runner by what its model holds: fitted by benchmarks/memory.py --fit to the peaks in
+# memory_measured.csv, by the terms of memory_terms.py. error_pct: of zoo models predicted without their family.
+"""
+_WITHIN = 0.85
+"""Share of held-out peaks inside the interval; five points over what is promised, as ranks are estimates."""
+_DIGITS = 4
+
+
+def constants_text(peaks: Sequence[Peak], *, arch: str) -> str:
+    """The file: one entry for each runtime and precision that was measured."""
+    document = tomlkit.parse(_HEAD)
+    entries = tomlkit.aot()
+    for runtime, precision in sorted({(peak.runtime, peak.precision) for peak in peaks}):
+        series = [peak for peak in peaks if (peak.runtime, peak.precision) == (runtime, precision)]
+        entries.append(_entry(series, arch))
+    document.append("memory", entries)
+    return tomlkit.dumps(document)
+
+
+def _entry(series: Sequence[Peak], arch: str) -> tomlkit.items.Table:
+    judged, constants = judge(series), fit_memory(series)
+    off = [100 * abs(item.error) for item in judged]
+    table = tomlkit.table()
+    table["runtime"], table["precision"] = series[0].runtime, series[0].precision
+    table["version"], table["arch"] = series[0].version, arch
+    table["measurements"] = len(series)
+    table["families"] = len({peak.family for peak in series} - {PROBE})
+    table["interval_factor"] = interval_factor(judged)
+    error = tomlkit.inline_table()
+    error.update({name: round(value, 1) for name, value in (
+        ("median", float(np.median(off))), ("p90", float(np.quantile(off, 0.9))), ("largest", max(off)),
+    )})  # fmt: skip
+    table["error_pct"] = error
+    for phase in PHASES:
+        inline = tomlkit.inline_table()
+        inline.update(_named(constants[phase]))
+        table[phase] = inline
+    table.add(tomlkit.nl())
+    return table
+
+
+def interval_factor(judged: Sequence[Judged]) -> float:
+    """What to divide and multiply a prediction by, for four of five peaks to lie between."""
+    off = np.abs(np.log([1 + item.error for item in judged]))
+    return float(f"{np.exp(np.quantile(off, _WITHIN)):.{_DIGITS}g}")
+
+
+def _named(constants: Terms) -> dict[str, float]:
+    named = zip(NAMES, constants.tolist(), strict=True)
+    return {name: float(f"{value:.{_DIGITS}g}") for name, value in named if value > 0}
