@@ -32,5 +32,6 @@ def test_answers_and_memory_without_counts(older_pc: EmulatedDevice, tmp_path: P
     assert found.why_no_instructions == "nothing is counted on an emulated x86"
     assert found.golden_error is not None
     assert found.golden_error < 1e-4
+    assert found.memory_bytes is not None
     assert 20e6 < found.memory_bytes.peak < 120e6
     assert "less the emulator's own pages" in found.memory_bytes.method
