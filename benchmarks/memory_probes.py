@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ class _Net:
     last: str = "x"
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(_SEED))
 
-    def add(self, op: str, *inputs: str, **attributes: object) -> str:
+    def add(self, op: str, *inputs: str, **attributes: Any) -> str:
         name = f"{op.lower()}{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, list(inputs), [name], name=f"n_{name}", **attributes))
         self.last = name
@@ -92,7 +93,8 @@ class _Net:
 
 def _inferred(model: onnx.ModelProto, name: str) -> onnx.ValueInfoProto:
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    return onnx.shape_inference.infer_shapes(model).graph.output[0]
+    made: onnx.ValueInfoProto = onnx.shape_inference.infer_shapes(model).graph.output[0]
+    return made
 
 
 def _image(name: str, build: Callable[[_Net], object], side: int = 32, channels: int = 3) -> onnx.ModelProto:
