@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ class _Net:
     last: str = "x"
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(_SEED))
 
-    def add(self, op: str, *inputs: str, **attributes: object) -> str:
+    def add(self, op: str, *inputs: str, **attributes: Any) -> str:
         name = f"{op.lower()}{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, list(inputs), [name], name=f"n_{name}", **attributes))
         self.last = name
@@ -92,7 +93,8 @@ class _Net:
 
 def _inferred(model: onnx.ModelProto, name: str) -> onnx.ValueInfoProto:
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    return onnx.shape_inference.infer_shapes(model).graph.output[0]
+    made: onnx.ValueInfoProto = onnx.shape_inference.infer_shapes(model).graph.output[0]
+    return made
 
 
 def _image(name: str, build: Callable[[_Net], object], side: int = 32, channels: int = 3) -> onnx.ModelProto:
@@ -168,11 +170,13 @@ def _dense(widths: tuple[int, ...], rows: int = 1) -> onnx.ModelProto:
     return net.finish("dense", (1, rows, widths[0]))
 
 
-def _encoder(tokens: int, width: int, blocks: int, words: int) -> onnx.ModelProto:
-    """A table of embeddings and feed-forward blocks with residuals."""
+def _encoder(tokens: int, width: int, blocks: int, words: int, *, positions: bool = False) -> onnx.ModelProto:
+    """A table of embeddings, to which those of positions may be added, and feed-forward blocks with residuals."""
     net = _Net(width, 1)
     table = net.weight(words, width, fan_in=1)
     net.add("Gather", table, "x", axis=0)
+    if positions:
+        net.add("Add", net.last, net.weight(tokens, width, fan_in=1))
     for _ in range(blocks):
         before = net.last
         net.product(4 * width, width)
@@ -200,6 +204,7 @@ PROBES: Mapping[str, Callable[[], onnx.ModelProto]] = {
     "linear": lambda: _dense((512, 2048, 512, 2048, 512, 2048, 512), rows=64),
     "linear-rows": lambda: _dense((256, 1024, 256, 1024, 256), rows=2048),
     "encoder": lambda: _encoder(64, 256, 6, 20_000),
+    "encoder-positions": lambda: _encoder(64, 256, 6, 30_000, positions=True),
     "encoder-large": lambda: _encoder(128, 384, 8, 30_000),
 }  # fmt: skip
 """Name -> the graph."""

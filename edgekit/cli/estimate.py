@@ -1,4 +1,4 @@
-"""``edgekit estimate``: latency of a model on devices that are not here, with the error of the prediction."""
+"""``edgekit estimate``: latency and memory of a model on devices that are not here, with the error of the prediction."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def estimate(
     shape: ShapeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Predict latency on devices that are not here, from the graph alone.
+    """Predict latency and memory on devices that are not here, from the graph alone.
 
     Each prediction stands beside an interval (four of five measurements lie in it) and the error that predictions
     of that runtime had on that device for families of models they were not fitted to. A mark tells where the graph

@@ -1,4 +1,4 @@
-"""Predicted devices: latency of a model on hardware that is not here, from its graph, with a published error."""
+"""Predicted devices: latency and memory of a model on hardware that is not here, from its graph, with a published error."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.simulation.memory_terms import NAMES, OF_PHASE, PHASES, TERMS, WEIGHTS, Phase, Terms
+from edgekit.simulation.memory_terms import NAMES, OF_PHASE, ONLY, PHASES, TERMS, WEIGHTS, Phase, Terms
 from edgekit.simulation.solve import least_squares
 
 MEASURED = Path(__file__).with_name("memory_measured.csv")
@@ -54,11 +54,10 @@ def fit_memory(peaks: Sequence[Peak]) -> Mapping[Phase, Terms]:
     """Constants by phase, in the order of ``NAMES``: least squares of relative errors, none negative."""
     found: dict[Phase, Terms] = {}
     for phase in PHASES:
-        used = [NAMES.index(name) for name in OF_PHASE[phase]]
+        names = [name for name in OF_PHASE[phase] if ONLY.get(name, peaks[0].runtime) == peaks[0].runtime]
+        used = [NAMES.index(name) for name in names]
         narrow = peaks[0].precision != "fp32"
-        guess = np.array(
-            [TERMS[name].guess * (0.25 if narrow and name in WEIGHTS else 1) for name in OF_PHASE[phase]]
-        )
+        guess = np.array([TERMS[name].guess * (0.25 if narrow and name in WEIGHTS else 1) for name in names])
         rows = np.array([peak.terms[used] / peak.measured[phase] for peak in peaks]) * guess
         normal = rows.T @ rows + _HOLD * np.eye(len(used))
         constants = np.zeros(len(NAMES))

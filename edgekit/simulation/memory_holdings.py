@@ -22,6 +22,8 @@ class Holdings:
     """Elements."""
     narrow: Mapping[WeightClass, int]
     """Those of them that are stored in 8 bits and unpacked by operators of the graph, before floats are computed."""
+    tables: int
+    """Elements of those of ``other`` whose rows go elsewhere than into a product."""
     largest: int
     """Elements of the largest constant."""
     moves: tuple[Move, ...]

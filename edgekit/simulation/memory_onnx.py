@@ -62,6 +62,7 @@ def onnx_holdings(model: Model, element_bytes: int) -> Holdings:
     return Holdings(
         weights=_sums(weights),
         narrow=_sums({name: item for name, item in weights.items() if bits.get(name) == 8}),
+        tables=sum(weights[name][1] for name in _float_tables(nodes, sources) if name in weights),
         largest=max((size for _, size in weights.values()), default=0),
         moves=tuple(moves),
         sizes_bytes=sizes,
@@ -155,6 +156,16 @@ def _weights(
             if name in sources and kinds.get(sources[name], "other") == "other":
                 kinds[sources[name]] = _class(node, place, scope)
     yield from ((name, (kind, scope.elements(name))) for name, kind in kinds.items())
+
+
+def _float_tables(nodes: Sequence[onnx.NodeProto], sources: Mapping[str, str]) -> set[str]:
+    """Constants that rows are taken of, where no product reads the rows."""
+    multiplied = {name for node in nodes if is_product(node) for name in node.input}
+    return {
+        sources[node.input[0]]
+        for node in nodes
+        if node.op_type == "Gather" and node.input[0] in sources and node.output[0] not in multiplied
+    }
 
 
 def _class(node: onnx.NodeProto, place: int, scope: Scope) -> WeightClass:

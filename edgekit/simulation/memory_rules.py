@@ -64,6 +64,9 @@ def _with_copies(held: Holdings) -> tuple[list[Move], dict[str, int]]:
             reads = tuple(copied(name, plain, _PLAIN) for name in move.reads)
         moves.append(replace(move, reads=reads))
         (blocked if follows or move.image in ("convolution", "first") else plain).update(move.writes)
+    for name in held.outputs:
+        if name in blocked:
+            copied(name, plain, _PLAIN)
     return moves, sizes
 
 

@@ -34,7 +34,16 @@ class Term:
 
 
 def _weights(kind: WeightClass) -> Callable[[Holdings, MemoryRuntime], float]:
-    return lambda held, runtime: held.weights.get(kind, 0) - _left_narrow(held, runtime).get(kind, 0)
+    def value(held: Holdings, runtime: MemoryRuntime) -> float:
+        floats = _tables(held, runtime) if kind == "other" else 0
+        return held.weights.get(kind, 0) - floats - _left_narrow(held, runtime).get(kind, 0)
+
+    return value
+
+
+def _tables(held: Holdings, runtime: MemoryRuntime) -> float:
+    """Elements that a file holds in 8 bits, and that OpenVINO computes as floats while loading."""
+    return held.tables if runtime == "openvino" and held.element_bytes == 1 else 0
 
 
 def _left_narrow(held: Holdings, runtime: MemoryRuntime) -> Mapping[WeightClass, float]:
@@ -65,6 +74,7 @@ TERMS: Mapping[str, Term] = {
     "depthwise": Term(1, 8, _weights("depthwise"), "bytes an element of convolutions in groups"),
     "products": Term(1, 8, _weights("products"), "bytes an element of matrices"),
     "other": Term(1, 4, _weights("other"), "bytes an element of tables and other constants"),
+    "tables": Term(1, 5, _tables, "bytes an element of tables in 8 bits that are computed as floats"),
     "largest": Term(1, 1, lambda held, _: held.largest, "bytes an element of the largest constant"),
     "layers_kb": Term(1e3, 10, lambda held, _: held.layers, "kB an operator"),
     "arena": Term(1, 1, _arena, "bytes a byte of the arena"),
@@ -75,10 +85,16 @@ TERMS: Mapping[str, Term] = {
 NAMES = tuple(TERMS)
 WEIGHTS = ("windows", "points", "depthwise", "products", "other", "largest")
 """Terms in elements of constants, which take a quarter in 8 bits."""
+ONLY: Mapping[str, MemoryRuntime] = {
+    "tables": "openvino",
+    "workspace": "litert",
+    "windows_addresses": "litert",
+}
+"""Terms that one runtime alone has."""
 OF_PHASE: Mapping[Phase, tuple[str, ...]] = {
-    "load": ("base_mb", "windows", "points", "depthwise", "products", "other", "largest", "layers_kb", "arena",
+    "load": ("base_mb", "windows", "points", "depthwise", "products", "other", "tables", "largest", "layers_kb", "arena",
              "workspace", "windows_addresses"),
-    "run": ("base_mb", "windows", "points", "depthwise", "products", "other", "layers_kb", "arena",
+    "run": ("base_mb", "windows", "points", "depthwise", "products", "other", "tables", "layers_kb", "arena",
             "workspace", "windows_addresses", "edges"),
 }  # fmt: skip
 """An arena is filled while loading too where the runtime clears it; whoever does not gets the constant 0."""

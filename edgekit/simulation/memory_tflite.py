@@ -56,6 +56,7 @@ def tflite_holdings(model: Model, element_bytes: int) -> Holdings:
     return Holdings(
         weights=sums,
         narrow={},
+        tables=0,  # other runtimes do not read this format
         largest=max((size for _, size in weights.values()), default=0),
         moves=tuple(
             _move(graph, operator, known) for operator in graph.operators if operator.outputs[0] not in known
