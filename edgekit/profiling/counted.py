@@ -113,7 +113,7 @@ def _operators(bundle: Bundle, session: RunnerSession) -> dict[str, Any]:
         "operators": tuple(
             OperatorCount(name=each.name, op=each.op, instructions=round(each.ms * 1e6)) for each in named
         ),
-        "operators_method": how,
+        "operators_method": f"{how}, on a clock of instructions",
     }
 
 

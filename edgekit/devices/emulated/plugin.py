@@ -58,8 +58,8 @@ def make_plugin(plugin: Path, python: Sequence[str], work: Path) -> None:
         counted = json.loads(counts.read_text())["total"]
     except (EnvironmentSetupError, OSError, ValueError, KeyError) as error:
         raise EnvironmentSetupError(
-            f"this qemu does not count: it must be dynamically linked and of version 4.2 to 8.2, as Debian 12's is "
-            f"({error})"
+            f"this qemu does not count: it must be dynamically linked and take plugins of API version 1, as "
+            f"Debian 12's does ({error})"
         ) from None
     if not counted:
         raise EnvironmentSetupError("this qemu does not count: a region came out empty")

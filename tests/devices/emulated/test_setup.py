@@ -101,7 +101,7 @@ def test_without_a_compiler_nothing_is_counted(tools: Path, tmp_path: Path) -> N
 def test_a_qemu_without_plugins_says_what_it_must_be(tmp_path: Path) -> None:
     """A static one answers -plugin with an error, as any other program does."""
     with pytest.raises(
-        EnvironmentSetupError, match=r"does not count: it must be dynamically linked .* 4\.2 to 8\.2"
+        EnvironmentSetupError, match=r"does not count: it must be dynamically linked .* Debian 12's does"
     ):
         make_plugin(tmp_path / "plugin.so", ("/bin/false",), tmp_path)
 
