@@ -98,28 +98,31 @@ def _facts(item: Prediction) -> dict[str, Any]:
 
 
 def _print(found: list[Prediction], limit: float | None) -> None:
-    columns = ("target", "runtime", "precision", "thr.>", "ms>", "4 of 5 in>", "error>", "RAM>", "")
+    columns = ("target", "runtime", "precision", "thr.>", "ms>", "4 of 5 in>", "error>", "")
     print_table(columns, [_row(item, limit) for item in found])
     note(
         "predicted from the graph; error: median / 90th percentile for families of models that the fit had not seen"
     )
-    _note_memory(found)
     if any(not item.in_domain for item in found):
         reasons = {reason: item.device for item in found for reason in item.outside}
         note(f"?: unlike what was measured there, interval widened: {next(iter(reasons))}")
     if limit is not None and any(item.latency_ms.high >= limit for item in found):
         note(f"~: the interval reaches over {limit:g} ms")
+    _print_memory(found)
 
 
-def _note_memory(found: list[Prediction]) -> None:
-    known = [item.memory for item in found if item.memory]
+def _print_memory(found: list[Prediction]) -> None:
+    """A line for each runtime and precision: the peak depends on neither board nor threads."""
+    known = {(item.speed.runtime, item.speed.precision): item.memory for item in found if item.memory}
     if known:
-        factors = [memory.high / memory.peak - 1 for memory in known]
-        note(
-            f"RAM: predicted peak of the runner's process, Python included; within {max(factors):.0%} four of five times"
-        )
-    if len(known) < len(found):
-        note("RAM -: memory is predicted for onnxruntime, openvino and litert (tflite-xnnpack) only")
+        rows = [
+            (runtime, precision, binary(memory.peak), f"{binary(memory.low)} - {binary(memory.high)}")
+            for (runtime, precision), memory in known.items()
+        ]
+        print_table(("memory", "precision", "peak>", "4 of 5 in>"), rows)
+        note("predicted peak of the runner's process, Python included")
+    if any(item.memory is None for item in found):
+        note("memory is predicted for onnxruntime, openvino and litert (tflite-xnnpack) only")
 
 
 def _fastest(found: list[Prediction]) -> list[Prediction]:
@@ -141,6 +144,5 @@ def _row(item: Prediction, limit: float | None) -> tuple[str, ...]:
         f"{latency.p50:.3g}",
         f"{latency.low:.3g}-{latency.high:.3g}",
         f"{speed.error_pct.median:.0f}/{speed.error_pct.p90:.0f} %",
-        (item.memory and binary(item.memory.peak)) or "-",
         marks,
     )
