@@ -14,7 +14,7 @@
  * runtime's own profiler times there are instructions.
  *
  * Arguments: out=FILE, and l1=BYTES:WAYS, l2=…, l3=… where caches are to be simulated. The prototypes are those of
- * plugin API version 1, as documented in docs/devel/tcg-plugins of QEMU 4.2 to 8.2; no QEMU header is needed. */
+ * plugin API version 1, as docs/devel/tcg-plugins of QEMU 7.2 has them; no QEMU header is needed. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
