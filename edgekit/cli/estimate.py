@@ -116,7 +116,8 @@ def _note_memory(found: list[Prediction]) -> None:
     if known:
         factors = [memory.high / memory.peak - 1 for memory in known]
         note(
-            f"RAM: predicted peak of the runner's process, Python included; within {max(factors):.0%} four of five times"
+            f"RAM: predicted peak of the runner's process, Python included, as on {known[0].arch}; "
+            f"within {max(factors):.0%} four of five times"
         )
     if len(known) < len(found):
         note("RAM -: memory is predicted for onnxruntime, openvino and litert (tflite-xnnpack) only")
