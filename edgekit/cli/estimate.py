@@ -120,7 +120,8 @@ def _print_memory(found: list[Prediction]) -> None:
             for (runtime, precision), memory in known.items()
         ]
         print_table(("memory", "precision", "peak>", "4 of 5 in>"), rows)
-        note("predicted peak of the runner's process, Python included")
+        arch = next(iter(known.values())).arch
+        note(f"predicted peak of the runner's process, Python included, as on {arch}")
     if any(item.memory is None for item in found):
         note("memory is predicted for onnxruntime, openvino and litert (tflite-xnnpack) only")
 
