@@ -44,6 +44,8 @@ def inference_session(model: onnx.ModelProto, threads: int) -> ort.InferenceSess
     """A session whose int8 sums are exact, which those of x86 without VNNI otherwise are not."""
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
+    # two models are quantized side by side: threads that wait for work must not keep the other's from it
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not detect().exact_int8:
         options.add_session_config_entry("session.x64quantprecision", "1")
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
