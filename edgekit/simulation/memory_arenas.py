@@ -1,8 +1,8 @@
 """How runtimes place buffers in memory, each by its own rule.
 
-``greedy_by_size_bytes``: TensorFlow Lite's ArenaPlanner and XNNPACK's memory planner; OpenVINO's MemorySolver does
-the same with other words. ``onnxruntime_bytes``: onnxruntime's BFCArena (best fit in regions that double), and from
-the second inference on one block for all activations, laid out by MemPatternPlanner as the first inference went.
+``greedy_by_size_bytes``: TensorFlow Lite's ArenaPlanner, XNNPACK's memory planner and OpenVINO's MemorySolver, as they are
+described, held to measured peaks. ``onnxruntime_bytes``: onnxruntime's BFCArena (best fit in regions that double), and from the
+second inference on one block for all activations, laid out by MemPatternPlanner as the first inference went; after its source.
 """
 
 from __future__ import annotations
