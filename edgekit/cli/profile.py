@@ -25,7 +25,11 @@ def profile(
         list[str], typer.Argument(help="Bundles (folder or zip), model files (.onnx, .tflite) or zoo ids.")
     ],
     on: Annotated[
-        list[str] | None, typer.Option("--on", help="Device: local, ssh://user@host; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--on",
+            help="Device: local, ssh://user@host, emulated:TARGET, vm:TARGET, predicted:TARGET; repeatable.",
+        ),
     ] = None,
     threads: ThreadsOption = 1,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds of timed inferences per bundle.")] = 8.0,

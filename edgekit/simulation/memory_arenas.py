@@ -1,8 +1,9 @@
 """How runtimes place buffers in memory, each by its own rule.
 
 ``greedy_by_size_bytes``: TensorFlow Lite's ArenaPlanner, XNNPACK's memory planner and OpenVINO's MemorySolver, as they are
-described, held to measured peaks. ``onnxruntime_bytes``: onnxruntime's BFCArena (best fit in regions that double), and from the
-second inference on one block for all activations, laid out by MemPatternPlanner as the first inference went; after its source.
+described, held to measured peaks. ``onnxruntime_bytes``: onnxruntime's BFCArena (best fit in regions that double), and from
+the second inference on one block for all activations, laid out by MemPatternPlanner as the first inference went; both as in
+its source.
 """
 
 from __future__ import annotations
