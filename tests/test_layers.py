@@ -76,6 +76,9 @@ REACHES_AHEAD = {
     ("edgekit.conversion.answers", "devices"),
     ("edgekit.conversion.serve", "devices"),
     ("edgekit.conversion.trial", "devices"),
+    # … on one with the target's instruction set, too
+    ("edgekit.conversion.isa", "bundles"),
+    ("edgekit.conversion.isa", "devices"),
     ("edgekit.conversion.choose", "profiling"),
     ("edgekit.conversion.trial", "profiling"),
 }

@@ -48,7 +48,8 @@ def profile(
     The bundle runs in processes of its own, which load nothing but the runtime. Its golden pair must reproduce.
     On an emulated device (see edgekit device setup) instructions are counted instead, and nothing is timed.
 
-    On predicted:TARGET, what the compiler of a bundle for an NPU foretells; nothing is run.
+    On predicted:TARGET nothing is run: it is what the compiler of a bundle for an NPU foretells, or what the graph
+    says of a board with published measurements.
 
     Example: edgekit profile out/net-host.edgekit --on local --on ssh://pi@board -o net.json
     """
@@ -76,7 +77,7 @@ def profile(
                         found = run(ready, device, threads=threads, extent=extent, advance=advance)
                     else:
                         assert catalog is not None
-                        found = predicted(ready, spec, catalog)
+                        found = predicted(ready, spec, catalog, threads=threads)
                     measurements.append(found)
     facts = {"measurements": [item.model_dump(mode="json", by_alias=True) for item in measurements]}
     if out:
@@ -108,6 +109,9 @@ def _print(measurements: list[Measurement]) -> None:
     for item in measurements:
         if item.prediction:
             print_prediction(item.prediction, item.bundle)
+        if item.estimate:
+            print_wrapped(f"{item.bundle}: {item.estimate.says}")
+            continue
         print_instructions(item)
         print_answers(item)
         _print_operators(item)
@@ -147,7 +151,7 @@ def _row(item: Measurement) -> list[str]:
             f"{latency.p99:.2f}",
         ]
         if latency
-        else [f"{item.prediction.latency_ms:.2f}" if item.prediction else "", "", "", ""]
+        else [f"{item.foretold.latency_ms:.2f}" if item.foretold else "", "", "", ""]
     )
     starts = ["" if start is None else f"{start:.0f}" for start in (item.cold_start_ms, item.warm_start_ms)]
     return [item.kind, *times, *starts]

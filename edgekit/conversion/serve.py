@@ -14,7 +14,7 @@ from edgekit.bundles.manifest import Dropped, IsaCheck
 from edgekit.bundles.write import ARTIFACT
 from edgekit.conversion.ahead import Ahead
 from edgekit.conversion.choose import Choice, Entrant, choose, drop_problem
-from edgekit.conversion.isa import emulated_target, try_on
+from edgekit.conversion.isa import emulated_target, isa_note, try_on
 from edgekit.conversion.order import Intake, Order
 from edgekit.conversion.parity import CAP_DB, NOTHING_QUANTIZED
 from edgekit.conversion.places import write_bundle
@@ -296,7 +296,7 @@ class Server:
             *manifest.notes,
             f"kept: {reason}",
             *missing,
-            *target_notes(target, self.host, manifest.isa),
+            *target_notes(target, self.host, isa_note(manifest.isa) if manifest.isa else ""),
             *([calibration.says] if calibration and calibration.synthetic else []),
             *filter(None, [integers]),
         )

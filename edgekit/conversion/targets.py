@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.bundles.manifest import IsaCheck
 from edgekit.catalog_schema import Target
-from edgekit.conversion.isa import isa_note
 from edgekit.conversion.prediction import Prediction
 
 _IMPLIED = {"avx512-vnni": "avx-vnni"}
@@ -44,8 +42,8 @@ def _rule(target: Target) -> str:
     return "what the compiler foretells" if target.foretold else "rule (native int8 first)"
 
 
-def target_notes(target: Target, host: Target, isa: IsaCheck | None = None) -> tuple[str, ...]:
-    """What a bundle says about where its figures were taken; ``isa``: its golden pair on the target's own processor."""
+def target_notes(target: Target, host: Target, tried: str = "") -> tuple[str, ...]:
+    """What a bundle says about where its figures were taken; ``tried``: what the target's processor answered."""
     if target.id == host.id:
         return ()
     if runs_here(target, host):
@@ -57,5 +55,5 @@ def target_notes(target: Target, host: Target, isa: IsaCheck | None = None) -> t
     other = target.arch if target.arch != host.arch else f"{target.arch} with {', '.join(missing)}"
     return (
         f"not timed: this machine is no {target.id}; chosen by {_rule(target)}",
-        f"answers compared on the build host ({host.arch}); {isa_note(isa) if isa else f'not verified on {other}'}",
+        f"answers compared on the build host ({host.arch}); {tried or f'not verified on {other}'}",
     )

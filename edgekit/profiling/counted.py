@@ -64,7 +64,7 @@ def count(
             say(3, "counting by operator")
             counted = counted.model_copy(update=_operators(bundle, session))
         return Measurement(
-            **identity(bundle, device),
+            **identity(bundle, device.name, device.kind),
             latency_ms=None,
             cold_start_ms=None,
             warm_start_ms=None,

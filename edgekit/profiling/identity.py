@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from edgekit.bundles import Bundle
-from edgekit.devices import Device, GoldenCheck
+from edgekit.devices import GoldenCheck
+from edgekit.vocabulary import MeasurementKind
 
 
-def identity(bundle: Bundle, device: Device) -> dict[str, Any]:
+def identity(bundle: Bundle, device: str, kind: MeasurementKind) -> dict[str, Any]:
     """The record's fields on what was measured where."""
     manifest = bundle.manifest
     return {
@@ -18,8 +19,8 @@ def identity(bundle: Bundle, device: Device) -> dict[str, Any]:
         "target": manifest.target,
         "precision": manifest.artifact.precision,
         "converter": manifest.converter,
-        "device": device.name,
-        "kind": device.kind,
+        "device": device,
+        "kind": kind,
     }
 
 

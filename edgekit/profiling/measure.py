@@ -102,7 +102,7 @@ def _measurement(
     assert first.warm is not None
     others = [part.peak for part in parts[1:]]
     return Measurement(
-        **identity(bundle, device),
+        **identity(bundle, device.name, device.kind),
         latency_ms=latency_record(
             [block for part in parts for block in part.blocks], warmup_runs=WARMUP_RUNS
         ),

@@ -1,66 +1,122 @@
-"""The measurement that a bundle brings along: what the compiler of its artifact foretells of the target's chip."""
+"""The record of what is predicted of a bundle: by the compiler of its artifact, or from the graph. Nothing runs."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from edgekit.bundles import Bundle
 from edgekit.catalog import Catalog
 from edgekit.errors import DeviceError
+from edgekit.profiling.from_graph import graph_estimate
+from edgekit.profiling.identity import identity
 from edgekit.profiling.record import Measurement, OperatorTime, RunContext
+from edgekit.simulation import profile_of
 from edgekit.vocabulary import PREDICTED
 
 
-def predicted(bundle: Bundle, device: str, catalog: Catalog) -> Measurement:
-    """``bundle`` on ``device`` (``predicted:TARGET``). DeviceError where the bundle was compiled for no such target."""
+def predicted(bundle: Bundle, device: str, catalog: Catalog, *, threads: int = 1) -> Measurement:
+    """``bundle`` on ``device`` (``predicted:ID``). DeviceError where neither its compiler nor its graph tells.
+
+    threads: wanted of a prediction from the graph.
+    """
     manifest, name = bundle.manifest, device.removeprefix(PREDICTED)
-    target = catalog.target(name)
     foretold = manifest.prediction
-    if foretold is None or manifest.target != name:
-        made = (
-            f"for {manifest.target}"
-            if foretold
-            else f"for {manifest.target}, whose compiler foretells nothing"
-        )
+    if foretold is None:
+        return _by_graph(bundle, device, catalog, threads)
+    if manifest.target != name:
         raise DeviceError(
-            f"{device}: {bundle.path} was made {made}; nothing runs there. From the graph: edgekit estimate MODEL "
-            f"--on {device}; for the target: edgekit convert MODEL -t {name}"
+            f"{device}: {bundle.path} was compiled for {manifest.target} and runs nowhere else; "
+            f"for the target: edgekit convert MODEL -t {name}"
         )
+    target = catalog.target(name)
     cluster = catalog.profile(target.profile).cpu.clusters[0]
-    return Measurement(
-        bundle=bundle.path.name,
-        bundle_sha256=bundle.sha256,
-        model=manifest.model.name,
-        target=manifest.target,
-        precision=manifest.artifact.precision,
-        converter=manifest.converter,
-        device=device,
-        kind="predicted",
-        latency_ms=None,
+    return _record(
+        bundle,
+        device,
         prediction=foretold,
         operators=tuple(
             OperatorTime(name=item.name, op=item.op, ms=1000 * item.cycles / foretold.clock_hz)
             for item in foretold.operators
         ),
         operators_method=f"the cycles that {foretold.tool} {foretold.version} foretells of each",
-        context=RunContext(
+        context=_context(
             machine=target.name,
-            cpu=f"{foretold.accelerator} at {foretold.clock_hz / 1e6:.0f} MHz beside {cluster.core}",
             isa_features=target.isa_features,
+            os=target.os,
+            cpu=f"{foretold.accelerator} at {foretold.clock_hz / 1e6:.0f} MHz beside {cluster.core}",
             cores=target.threads,
             threads=target.threads,
-            governor=None,
-            load_average_1m=None,
-            temperature_c=None,
-            os=target.os,
-            kernel="none",
-            python="none",
             runtime=manifest.artifact.runtime,
             runtime_version=f"(not run; {foretold.tool} {foretold.version})",
             runtime_options={"system_config": foretold.system_config, "memory_mode": foretold.memory_mode},
         ),
+    )
+
+
+def _by_graph(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> Measurement:
+    found = graph_estimate(bundle, device, catalog, threads)
+    board, name = profile_of(device, catalog), device.removeprefix(PREDICTED)
+    clusters = board.cpu.clusters
+    cores = sum(cluster.cores for cluster in clusters)
+    return _record(
+        bundle,
+        device,
+        estimate=found,
+        operators=(),
+        operators_method="the graph is predicted as a whole",
+        context=_context(
+            machine=board.name,
+            isa_features=board.cpu.isa_features,
+            os=catalog.targets[name].os if name in catalog.targets else "unknown",
+            cpu=" and ".join(f"{cluster.cores} {cluster.core}" for cluster in clusters),
+            cores=cores,
+            threads=found.threads or cores,
+            runtime=found.runtime,
+            runtime_version=f"{found.runtime_version} (not run)",
+            runtime_options={},
+        ),
+    )
+
+
+def _record(bundle: Bundle, device: str, **figures: Any) -> Measurement:
+    return Measurement(
+        **identity(bundle, device, "predicted"),
+        latency_ms=None,
         duration_s=0.0,
         taken_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        **figures,
+    )
+
+
+def _context(
+    *,
+    machine: str,
+    isa_features: tuple[str, ...],
+    os: str,
+    cpu: str,
+    cores: int,
+    threads: int,
+    runtime: str,
+    runtime_version: str,
+    runtime_options: dict[str, str],
+) -> RunContext:
+    """Of hardware that is not here: how busy and how warm it is has no meaning."""
+    return RunContext(
+        machine=machine,
+        cpu=cpu,
+        isa_features=isa_features,
+        cores=cores,
+        threads=threads,
+        governor=None,
+        load_average_1m=None,
+        temperature_c=None,
+        os=os,
+        kernel="none",
+        python="none",
+        runtime=runtime,
+        runtime_version=runtime_version,
+        runtime_options=runtime_options,
     )
 
 

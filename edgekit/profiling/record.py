@@ -128,6 +128,45 @@ class RunContext(Strict):
     runtime_options: dict[str, str]
 
 
+class GraphEstimate(Strict):
+    """What the graph of the artifact says, by constants that were fitted to published measurements of the board."""
+
+    profile: str
+    runtime: str
+    runtime_version: str
+    """Whose constants: the artifact's own runtime, or one with the same kernels."""
+    threads: int | None
+    """None where what was published does not state them."""
+    latency_ms: float
+    low_ms: float
+    high_ms: float
+    """Four of five measurements of models like those calibrated on lie from ``low_ms`` to ``high_ms``."""
+    error_median_pct: float
+    error_p90_pct: float
+    """For families of models that the fit had not seen."""
+    outside: tuple[str, ...]
+    """Why the graph is unlike what was measured; empty where it is not."""
+    ram_bytes: int | None
+    """Peak of the runner's process; None where no rule covers the runtime."""
+
+    @property
+    def maker(self) -> str:
+        """Whose figures these are."""
+        threads = f", {self.threads} thread(s)" if self.threads else ""
+        return f"{self.runtime} {self.runtime_version} on {self.profile}{threads}"
+
+    @property
+    def says(self) -> str:
+        """One line for people."""
+        memory = f", peak memory {self.ram_bytes / 1e6:.0f} MB" if self.ram_bytes else ""
+        strange = f"; unlike what was measured there: {'; '.join(self.outside)}" if self.outside else ""
+        return (
+            f"predicted from the graph for {self.maker}: {self.latency_ms:.3g} ms, four of five in {self.low_ms:.3g} "
+            f"to {self.high_ms:.3g} ms (error for unseen families: median {self.error_median_pct:.0f} %, 90th "
+            f"percentile {self.error_p90_pct:.0f} %){memory}{strange}"
+        )
+
+
 class Measurement(Strict):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     bundle: str
@@ -141,7 +180,10 @@ class Measurement(Strict):
     latency_ms: LatencyRecord | None
     """None where no clock tells it: an emulated device's time means nothing."""
     prediction: Prediction | None = None
-    """Only where the kind is predicted; then nothing was run, and no start and no memory of a process is known."""
+    """By the compiler of the artifact. Only where the kind is predicted; then nothing was run, and no start and no
+    memory of a process is known."""
+    estimate: GraphEstimate | None = None
+    """From the graph; the same holds."""
     cold_start_ms: float | None = None
     """From starting the process to its first answer, median of ``starts``; files are in the page cache."""
     warm_start_ms: float | None = None
@@ -164,3 +206,8 @@ class Measurement(Strict):
     context: RunContext
     duration_s: float
     taken_utc: str
+
+    @property
+    def foretold(self) -> Prediction | GraphEstimate | None:
+        """What is predicted, whoever does."""
+        return self.prediction or self.estimate

@@ -182,14 +182,15 @@ def _clock_difference(a: _Timed, b: _Timed) -> float:
 
 
 def _foretold(a: Measurement, b: Measurement) -> list[Metric]:
-    """What compilers foretell: a model without noise, so that the interval is the ratio itself."""
-    first, second = a.prediction, b.prediction
+    """What compilers or graphs foretell: a model without noise, so that the interval is the ratio itself."""
+    first, second = a.foretold, b.foretold
     if first is None or second is None:
         return []
     figures: list[tuple[MetricName, Literal["ms", "bytes"], float, float]] = [
-        ("p50", "ms", first.latency_ms, second.latency_ms),
-        ("memory", "bytes", float(first.ram_bytes), float(second.ram_bytes)),
+        ("p50", "ms", first.latency_ms, second.latency_ms)
     ]
+    if first.ram_bytes and second.ram_bytes:
+        figures.append(("memory", "bytes", float(first.ram_bytes), float(second.ram_bytes)))
     basis = " and ".join(dict.fromkeys((first.maker, second.maker)))
     return [
         Metric(name=name, unit=unit, a=one, b=other, ratio=ratio, ci_low=ratio, ci_high=ratio, basis=basis)

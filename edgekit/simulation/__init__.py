@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.simulation.asking import Asked, estimate
+    from edgekit.simulation.asking import Asked, estimate, profile_of
     from edgekit.simulation.fit_profile import fit_published, fit_rows
     from edgekit.simulation.predict import Prediction
 
@@ -16,9 +16,10 @@ _HOME = {
     "estimate": "asking",
     "fit_published": "fit_profile",
     "fit_rows": "fit_profile",
+    "profile_of": "asking",
 }
 
-__all__ = ["Asked", "Prediction", "estimate", "fit_published", "fit_rows"]
+__all__ = ["Asked", "Prediction", "estimate", "fit_published", "fit_rows", "profile_of"]
 
 
 def __getattr__(name: str) -> Any:

@@ -33,7 +33,7 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
     ModelError where the graph cannot be predicted, DeviceError where a device has not what was asked for.
     """
     named = bool(devices)
-    profiles = {device: _profile(device, catalog) for device in devices} if named else _all(catalog)
+    profiles = {device: profile_of(device, catalog) for device in devices} if named else _all(catalog)
     for device, profile in profiles.items():
         if named:
             _check(device, profile, asked, catalog)
@@ -48,7 +48,8 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
     ]
     if not found:
         raise DeviceError(
-            f"no profile has constants for {_words(asked, precisions)}; edgekit profiles check lists what they have"
+            f"{', '.join(devices) or 'no board'}: no constants for {_words(asked, precisions)}; "
+            "edgekit profiles check lists what there is"
         )
     found.sort(key=lambda prediction: prediction.latency_ms.p50)
     return _with_memory(found, model)
@@ -71,7 +72,8 @@ def _precisions(model: Model, asked: Asked) -> tuple[Precision, ...]:
     return ("int8",) if model.quantized else (*_FLOAT, "int8")
 
 
-def _profile(device: str, catalog: Catalog) -> Profile:
+def profile_of(device: str, catalog: Catalog) -> Profile:
+    """Of ``predicted:ID``, a target or a profile. EdgekitError where there is none."""
     if not device.startswith(PREDICTED):
         raise DeviceError(f"'{device}': estimate takes {PREDICTED}TARGET, such as {PREDICTED}raspberry-pi-4")
     name = device.removeprefix(PREDICTED)

@@ -162,7 +162,7 @@ def test_it_is_profiled_as_predicted_and_nowhere_else(project: Path, model: Path
     assert [(item.name, item.ms) for item in found.operators] == [("conv", 5.0)]
     with pytest.raises(DeviceError, match=r"runs on chip alone.*--on predicted:chip"):
         profile(bundle, LocalDevice())
-    with pytest.raises(DeviceError, match="was made for chip; nothing runs there"):
+    with pytest.raises(DeviceError, match="was compiled for chip and runs nowhere else"):
         predicted(bundle, "predicted:raspberry-pi-4", catalog)
 
 

@@ -1,0 +1,74 @@
+"""A bundle on a device that nothing here stands for: predicted from the graph of its artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from edgekit.errors import DeviceError
+from edgekit.models import load_model
+from edgekit.profiling.record import GraphEstimate
+from edgekit.simulation import Asked, estimate
+from edgekit.simulation.memory import predict_memory
+from edgekit.vocabulary import PREDICTED, PredictedRuntime, RuntimeId
+
+if TYPE_CHECKING:
+    from edgekit.bundles import Bundle
+    from edgekit.catalog import Catalog
+    from edgekit.simulation import Prediction
+
+_READ = ("onnx", "tflite")
+_KIN: Mapping[RuntimeId, tuple[PredictedRuntime, ...]] = {
+    "litert": ("tflite-xnnpack", "tflite"),
+    "tflite-runtime": ("tflite-xnnpack", "tflite"),
+}
+"""What was measured of the same kernels, nearest first: LiteRT computes with XNNPACK, and falls back on ruy's."""
+
+
+def graph_estimate(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> GraphEstimate:
+    """Latency and memory of ``bundle`` on ``device`` (``predicted:ID``). DeviceError where its runtime has no constants.
+
+    threads: what was measured on so many is taken, where anything was; the estimate says which it is.
+    """
+    artifact = bundle.manifest.artifact
+    elsewhere = f"From the source model, on what was measured there: edgekit estimate MODEL --on {device}"
+    if artifact.format not in _READ:
+        raise DeviceError(
+            f"{device}: {bundle.path.name} is a {artifact.format}, whose graph is not read. {elsewhere}"
+        )
+    model = load_model(bundle.folder / artifact.path)
+    runtimes = (artifact.runtime, *_KIN.get(artifact.runtime, ()))
+    found = estimate(model, [device], catalog, Asked(precision=artifact.precision))
+    own = [item for item in found if item.speed.runtime in runtimes]
+    if not own:
+        known = ", ".join(dict.fromkeys(item.speed.runtime for item in found))
+        raise DeviceError(
+            f"{device}: nothing is known there of {artifact.runtime} {artifact.precision}, which {bundle.path.name} "
+            f"needs; {known} was measured. {elsewhere}"
+        )
+    memory = predict_memory(model, artifact.runtime, artifact.precision)
+    return _record(_nearest(own, runtimes, threads), memory.peak if memory else None)
+
+
+def _nearest(found: Sequence[Prediction], runtimes: Sequence[str], threads: int) -> Prediction:
+    return min(
+        found,
+        key=lambda item: (runtimes.index(item.speed.runtime), item.speed.threads not in (threads, None)),
+    )
+
+
+def _record(item: Prediction, ram_bytes: int | None) -> GraphEstimate:
+    speed, latency = item.speed, item.latency_ms
+    return GraphEstimate(
+        profile=item.device.removeprefix(PREDICTED),
+        runtime=speed.runtime,
+        runtime_version=speed.version,
+        threads=speed.threads,
+        latency_ms=latency.p50,
+        low_ms=latency.low,
+        high_ms=latency.high,
+        error_median_pct=speed.error_pct.median,
+        error_p90_pct=speed.error_pct.p90,
+        outside=item.outside,
+        ram_bytes=ram_bytes,
+    )
