@@ -62,12 +62,12 @@ def wait_until(reached: Callable[[], bool], seconds: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-def runners() -> list[psutil.Process]:
-    """Of the boards in these tests, by the name of their folder."""
+def runners(server: SshServer) -> list[psutil.Process]:
+    """Of this board, by its folder in their arguments."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if "runner" in words and any("/sent-" in word for word in words):
+        if "runner" in words and any(word.startswith(f"{server.root}/") for word in words):
             found.append(process)
     return found
 
@@ -139,7 +139,7 @@ def test_the_runner_sees_a_scrubbed_environment(server: SshServer, bundle: Path)
     board = open_board(server)
     with board.start(bundle, threads=1) as session:
         session.load()
-        (runner,) = runners()
+        (runner,) = runners(server)
         environment = runner.environ()
         home = Path(environment["HOME"])
         assert environment["ORT_DISABLE_TELEMETRY"] == "1"
@@ -154,7 +154,7 @@ def test_a_killed_runner_is_one_line(server: SshServer, bundle: Path) -> None:
     board = open_board(server)
     with board.start(bundle, threads=1) as session:
         session.load()
-        (runner,) = runners()
+        (runner,) = runners(server)
         session.process.write_line('{"op": "run", "runs": 1000000}')
         runner.kill()
         with pytest.raises(
@@ -191,7 +191,7 @@ def test_a_lost_connection_is_one_line_and_the_board_cleans_up(server: SshServer
             session.process.read_line(30)
     assert "\n" not in str(caught.value)
     board.close()
-    wait_until(lambda: work_folders(server) == [] and runners() == [])
+    wait_until(lambda: work_folders(server) == [] and runners(server) == [])
 
 
 def test_the_next_connection_names_and_removes_what_a_dead_agent_left(
@@ -252,11 +252,15 @@ def test_an_interrupted_edgekit_leaves_nothing(server: SshServer, bundle: Path, 
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert process.stdout is not None
-    assert process.stdout.readline() == b"running\n"
-    assert len(work_folders(server)) == len(runners()) == 1
-    process.send_signal(how)
-    process.communicate(timeout=30)
-    wait_until(lambda: work_folders(server) == [] and runners() == [])
+    try:
+        assert process.stdout.readline() == b"running\n"
+        # an earlier test's may be on their way out
+        wait_until(lambda: len(work_folders(server)) == len(runners(server)) == 1)
+        process.send_signal(how)
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+    wait_until(lambda: work_folders(server) == [] and runners(server) == [])
 
 
 def test_one_command_prints_board_and_machine_in_one_table(
