@@ -6,9 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,14 @@ PACKED = {("minilm-sentiment", "onnxruntime", "int8-dynamic"): 0.15}
 Make = Callable[[Kind], Bundle]
 
 
+def sliced(kinds: Sequence[Kind], *kept: Kind) -> list[Any]:
+    """``kinds`` to parametrize by, all but ``kept`` thorough."""
+    return [
+        pytest.param(kind, id="-".join(kind), marks=() if kind in kept else pytest.mark.thorough)
+        for kind in kinds
+    ]
+
+
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Each bundle once, for the Raspberry Pi 4: the other boards run the same files."""
@@ -64,10 +73,6 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         return zoo_bundle(kind[0], "raspberry-pi-4", kind[1], kind[2], tmp_path_factory.mktemp("bundle"))
 
     return bundle
-
-
-def _name(kind: Kind) -> str:
-    return "-".join(kind)
 
 
 def emulated(bundle: Bundle, board: str) -> Measurement:
@@ -91,7 +96,7 @@ def peak_here(bundle: Bundle, folder: Path) -> int:
 
 
 @pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("kind", INTEGERS, ids=_name)
+@pytest.mark.parametrize("kind", sliced(INTEGERS, INTEGERS[1]))
 def test_int8_on_each_core(make: Make, kind: Kind, core: str, tmp_path: Path) -> None:
     bundle = make(kind)
     found = emulated(bundle, CORES[core])
@@ -103,7 +108,7 @@ def test_int8_on_each_core(make: Make, kind: Kind, core: str, tmp_path: Path) ->
         assert found.golden_equal_share == 1, "answers bit for bit"
 
 
-@pytest.mark.parametrize("kind", FLOATS, ids=_name)
+@pytest.mark.parametrize("kind", sliced(FLOATS, FLOATS[1]))
 def test_fp32(make: Make, kind: Kind, tmp_path: Path) -> None:
     bundle = make(kind)
     found = emulated(bundle, "raspberry-pi-4")
@@ -126,7 +131,7 @@ def _check(found: Measurement, peak_here_bytes: int, memory: float = MEMORY) -> 
     assert found.memory_bytes.peak == pytest.approx(peak_here_bytes, rel=memory)
 
 
-@pytest.mark.parametrize("kind", [INTEGERS[1], FLOATS[0]], ids=_name)
+@pytest.mark.parametrize("kind", sliced([INTEGERS[1], FLOATS[0]], INTEGERS[1]))
 def test_counts_repeat_and_are_a_gate(make: Make, kind: Kind, tmp_path: Path) -> None:
     bundle = make(kind)
     first, second = (emulated(bundle, "raspberry-pi-4") for _ in range(2))

@@ -83,6 +83,7 @@ def test_efficientnet_runs_on_the_boards_own_kernel(efficientnet: Path) -> None:
     assert again.memory_bytes.peak == pytest.approx(memory.peak, rel=0.05)
 
 
+@pytest.mark.thorough
 def test_a_core_with_dot_products_needs_fewer_instructions(efficientnet: Path) -> None:
     old, new = (
         measured(f"vm:{target}?ram=512MB", efficientnet) for target in ("raspberry-pi-4", "raspberry-pi-5")
@@ -106,6 +107,7 @@ def test_what_does_not_fit_ends_in_the_kernels_own_words(board: Board, tmp_path:
     assert "\n" not in said
 
 
+@pytest.mark.thorough
 def test_a_full_disk_is_one_line(board: Board, tmp_path: Path) -> None:
     bundle = onnx_bundle(tmp_path / "big", conv_net(channels=1024, size=4))
     with closing(VmDevice("vm:raspberry-pi-4?ram=512MB")) as device:
@@ -117,7 +119,7 @@ def test_a_full_disk_is_one_line(board: Board, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGKILL])
 def test_it_is_switched_off_however_edgekit_ends(board: Board, how: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", BOOTED], stdout=subprocess.PIPE, stderr=subprocess.PIPE
