@@ -24,7 +24,7 @@ def catalog() -> Catalog:
         ("raspberry-pi-5", "cortex-a76", 4, ((65_536, 4), (524_288, 8), (2_097_152, 16))),
         ("rk3588", "cortex-a76", 4, ((65_536, 4), (524_288, 8), (3_145_728, 16))),
         # profiles without a target
-        ("raspberry-pi-3", "cortex-a53", 4, ()),
+        ("raspberry-pi-3", "cortex-a53", 4, ((32_768, 4), (524_288, 16))),
         ("rk3399", "cortex-a72", 2, ((32_768, 2), (1_048_576, 16))),
     ],
 )
