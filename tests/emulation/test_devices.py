@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,9 @@ CORES = {"A53": "raspberry-pi-3", "A72": "raspberry-pi-4", "A76": "raspberry-pi-
 RUNS = Extent(runs=2)
 REPEATS = 1e-3
 """As promised. Seen: 0.01 % between processes; what is left is Python's and the allocator's."""
+BASE = 0.25
 MEMORY = 0.10
-"""As promised. Kernels pack weights differently for each instruction set, so it is never the same."""
+"""As promised, of the peak. Kernels pack weights differently for each instruction set, so it is never the same."""
 WITHOUT_BLOCKS = {"graph_optimization_level": "extended"}
 """On x86 onnxruntime rearranges float convolutions into blocks, and their weights with them: 25 MB of EfficientNet-Lite0
 that the same model does not take without, nor on Arm, where it has no such kernels."""
@@ -79,8 +80,11 @@ def emulated(bundle: Bundle, board: str) -> Measurement:
     return profile(bundle, open_device(f"emulated:{board}"), extent=RUNS)
 
 
-def peak_here(bundle: Bundle, folder: Path) -> int:
-    """What the same steps take on this machine, with the kernels that there are on both; ``folder`` is new."""
+def memory_here(bundle: Bundle, folder: Path) -> dict[str, int]:
+    """What the same steps take on this machine, with the kernels that there are on both; ``folder`` is new.
+
+    ``base`` and ``peak`` in bytes.
+    """
     shutil.copytree(bundle.folder, folder)
     artifact = bundle.manifest.artifact
     if artifact.runtime == "onnxruntime" and artifact.precision == "fp32":
@@ -92,7 +96,8 @@ def peak_here(bundle: Bundle, folder: Path) -> int:
         session.run(1)
         session.golden()
         session.run(2)
-        return int(session.memory()["peak"])
+        told = session.memory()
+        return {"base": int(told["phases"]["base"]), "peak": int(told["peak"])}
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -100,7 +105,7 @@ def peak_here(bundle: Bundle, folder: Path) -> int:
 def test_int8_on_each_core(make: Make, kind: Kind, core: str, tmp_path: Path) -> None:
     bundle = make(kind)
     found = emulated(bundle, CORES[core])
-    _check(found, peak_here(bundle, tmp_path / "here"), PACKED.get(kind, MEMORY))
+    _check(found, memory_here(bundle, tmp_path / "here"), PACKED.get(kind, MEMORY))
     assert found.instructions is not None
     classes = found.instructions.by_class
     assert (classes["dot"] > 0) == (core == "A76"), "dot products where the core has them, and nowhere else"
@@ -112,7 +117,7 @@ def test_int8_on_each_core(make: Make, kind: Kind, core: str, tmp_path: Path) ->
 def test_fp32(make: Make, kind: Kind, tmp_path: Path) -> None:
     bundle = make(kind)
     found = emulated(bundle, "raspberry-pi-4")
-    _check(found, peak_here(bundle, tmp_path / "here"))
+    _check(found, memory_here(bundle, tmp_path / "here"))
     assert found.instructions is not None
     assert found.golden_error is not None
     assert found.golden_error < 1e-3
@@ -121,14 +126,18 @@ def test_fp32(make: Make, kind: Kind, tmp_path: Path) -> None:
     assert found.instructions.by_class["fma"] * 4 == pytest.approx(macs, rel=0.1)
 
 
-def _check(found: Measurement, peak_here_bytes: int, memory: float = MEMORY) -> None:
+def _check(found: Measurement, here: Mapping[str, int], memory: float = MEMORY) -> None:
     assert (found.kind, found.latency_ms, found.cold_start_ms, found.starts) == ("emulated", None, None, ())
     assert found.instructions is not None, found.why_no_instructions
     low, high = min(found.instructions.samples), max(found.instructions.samples)
     assert high == pytest.approx(low, rel=REPEATS)
     assert found.memory_bytes is not None
     assert "less the emulator's own pages" in found.memory_bytes.method
-    assert found.memory_bytes.peak == pytest.approx(peak_here_bytes, rel=memory)
+    there = found.memory_bytes
+    # how much of Python's and the runtime's files is resident before a model is there goes with what the page cache
+    # holds: 45 to 52 MB between two installations of the same packages. What the model adds does not
+    assert there.base == pytest.approx(here["base"], rel=BASE)
+    assert there.peak - there.base == pytest.approx(here["peak"] - here["base"], abs=memory * here["peak"])
 
 
 @pytest.mark.parametrize("kind", sliced([INTEGERS[1], FLOATS[0]], INTEGERS[1]))
