@@ -6,22 +6,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tests.models import tflite_building
+
 Array = np.ndarray[Any, Any]
-INT8, INT32, FLOAT32 = (getattr(schema.TensorType, name) for name in ("INT8", "INT32", "FLOAT32"))
+INT8, INT32, FLOAT32 = (tflite_building.TYPES[name] for name in ("int8", "int32", "float32"))
+_NAMES = {number: name for name, number in tflite_building.TYPES.items()}
 
 
 @dataclass
 class Builder:
-    """Collects tensors and operators; the first tensor is the input."""
+    """Collects tensors, of int8 unless told otherwise, and operators; the first tensor is the input."""
 
-    tensors: list[Any] = field(default_factory=list)
-    buffers: list[Any] = field(default_factory=lambda: [schema.BufferT()])
-    operators: list[Any] = field(default_factory=list)
-    codes: list[Any] = field(default_factory=list)
+    graph: tflite_building.Builder = field(default_factory=tflite_building.Builder)
+
+    @property
+    def tensors(self) -> list[Any]:
+        return self.graph.tensors
 
     def tensor(
         self,
@@ -35,49 +38,18 @@ class Builder:
         signature: list[int] | None = None,
     ) -> int:
         """``scale`` and ``zero_point`` are for int8; ``signature``: -1 for sides that are free. Its index."""
-        quantization = None
-        if kind == INT8 or (kind == INT32 and scale != 0.05):
-            quantization = schema.QuantizationParametersT(
-                scale=np.array([scale], np.float32), zeroPoint=np.array([zero_point], np.int64)
-            )
-        buffer = 0
-        if data is not None:
-            self.buffers.append(schema.BufferT(data=np.frombuffer(data.tobytes(), np.uint8)))
-            buffer = len(self.buffers) - 1
-        made = schema.TensorT(
-            shape=np.array(shape, np.int32),
-            type=kind,
-            buffer=buffer,
-            name=name.encode(),
-            quantization=quantization,
-            hasRank=True,
-            shapeSignature=None if signature is None else np.array(signature, np.int32),
-        )
-        self.tensors.append(made)
-        return len(self.tensors) - 1
+        is_scaled = kind == INT8 or (kind == INT32 and scale != 0.05)
+        index = self.graph.tensor(name, shape, data=data, dtype=_NAMES[kind], scale=scale if is_scaled else 0)
+        made = self.tensors[index]
+        made.hasRank, made.shapeSignature = True, signature
+        if is_scaled:
+            made.quantization.zeroPoint = [zero_point]
+        return index
 
     def op(
         self, kind: str, inputs: list[int], outputs: list[int], options: Any = None, *, custom: str = ""
     ) -> None:
-        number = getattr(schema.BuiltinOperator, kind)
-        self.codes.append(
-            schema.OperatorCodeT(
-                builtinCode=number,
-                deprecatedBuiltinCode=min(number, 127),
-                version=1,
-                customCode=custom.encode() or None,
-            )
-        )
-        name = type(options).__name__.removesuffix("T")
-        self.operators.append(
-            schema.OperatorT(
-                opcodeIndex=len(self.codes) - 1,
-                inputs=np.array(inputs, np.int32),
-                outputs=np.array(outputs, np.int32),
-                builtinOptions=options,
-                builtinOptionsType=getattr(schema.BuiltinOptions, name) if options is not None else 0,
-            )
-        )
+        self.graph.operator(custom or kind, inputs, outputs, options)
 
     def conv(self, source: int, name: str, channels: int, *, scale: float = 0.05, zero_point: int = 0) -> int:
         """A 1 x 1 convolution of an int8 tensor; its result's index."""
@@ -100,17 +72,5 @@ class Builder:
 
     def write(self, path: Path, outputs: list[int]) -> Path:
         """Write the model, whose input is the first tensor."""
-        graph = schema.SubGraphT(
-            tensors=self.tensors,
-            inputs=np.array([0], np.int32),
-            outputs=np.array(outputs, np.int32),
-            operators=self.operators,
-            name=b"main",
-        )
-        model = schema.ModelT(
-            version=3, operatorCodes=self.codes, subgraphs=[graph], buffers=self.buffers, description=b"tiny"
-        )
-        builder = flatbuffers.Builder()
-        builder.Finish(model.Pack(builder), b"TFL3")
-        path.write_bytes(bytes(builder.Output()))
+        path.write_bytes(self.graph.content([0], outputs, "tiny"))
         return path
