@@ -50,6 +50,11 @@ class TargetMemory(Strict):
     flash_bytes: PositiveInt | None = None
     """Where weights are read from while the model runs; None where they are loaded into RAM."""
 
+    @property
+    def usable_bytes(self) -> int:
+        """Of the RAM, what one application may count on."""
+        return int(self.ram_bytes * self.usable_share)
+
 
 class TargetRuntime(Strict):
     """One runtime on the target and what it runs there."""

@@ -20,10 +20,13 @@ def memory_problem(prediction: Prediction | None, target: Target) -> str | None:
     if prediction is None:
         return None
     memory = target.memory
-    usable_ram = int(memory.ram_bytes * memory.usable_share)
     areas = [
-        ("SRAM", prediction.sram_bytes, usable_ram if memory.sram_bytes is None else memory.sram_bytes),
-        ("DRAM", prediction.dram_bytes, usable_ram),
+        (
+            "SRAM",
+            prediction.sram_bytes,
+            memory.usable_bytes if memory.sram_bytes is None else memory.sram_bytes,
+        ),
+        ("DRAM", prediction.dram_bytes, memory.usable_bytes),
         ("flash", prediction.flash_bytes, memory.flash_bytes),
     ]
     short = [

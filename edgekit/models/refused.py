@@ -133,7 +133,7 @@ def _memory_refusals(
     model: Model, facts: GraphFacts, target: Target, runtime: TargetRuntime
 ) -> Iterator[Refusal]:
     """Weights at the narrowest precision of ``runtime`` and activations against the target's usable memory."""
-    usable = int(target.memory.ram_bytes * target.memory.usable_share)
+    usable = target.memory.usable_bytes
     narrowest = min(runtime.precisions, key=lambda precision: _WEIGHT_SHARE[precision])
     share = 1.0 if model.quantized or model.format != "onnx" else _WEIGHT_SHARE[narrowest]
     activation_share = 0.25 if narrowest == "int8" and share < 1 else 1.0

@@ -39,17 +39,14 @@ class TargetPeak:
         )
 
 
-def usable_bytes(target: Target) -> int:
-    """What a target leaves to an application."""
-    return int(target.memory.ram_bytes * target.memory.usable_share)
-
-
 def peak_on(model: Model, target: Target, runtime: RuntimeId, precision: Precision) -> TargetPeak | None:
     """None where no rule covers runtime and precision. ModelError where the graph does not tell."""
     memory = predict_memory(model, runtime, precision)
     if memory is None:
         return None
-    return TargetPeak(runtime=runtime, precision=precision, usable_bytes=usable_bytes(target), memory=memory)
+    return TargetPeak(
+        runtime=runtime, precision=precision, usable_bytes=target.memory.usable_bytes, memory=memory
+    )
 
 
 def peaks_on(model: Model, target: Target) -> tuple[TargetPeak, ...]:
