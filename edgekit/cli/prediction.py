@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from typing import TYPE_CHECKING
 
 import typer
 
-from edgekit.cli.output import print_table
+from edgekit.cli.output import print_table, print_wrapped
 
 if TYPE_CHECKING:
     from edgekit.conversion.prediction import Prediction
@@ -30,8 +28,7 @@ def print_prediction(prediction: Prediction, title: str) -> None:
         )
     typer.echo()
     for line in lines:
-        text = f"{title}: {line}"
-        typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, subsequent_indent="  "))
+        print_wrapped(f"{title}: {line}")
     left = sorted(prediction.cpu_operators, key=lambda item: (-item.macs, -item.bytes_moved))
     if not left:
         return
