@@ -56,8 +56,6 @@ class TimedRuns:
     """What the first run after loading took to compare with the golden pair, outside of every sample."""
     age_ms: float
     """Since the runner's start, by the device's own clock, in steps of 10 ms; 0 where it does not tell."""
-    instructions: tuple[int, ...] | None = None
-    """Of each inference, on a device that counts them."""
 
 
 class RunnerSession:
@@ -134,7 +132,6 @@ class RunnerSession:
             process_cpu_ms=float(reply["process_cpu_ms"]),
             check_ms=float(reply["check_ms"]),
             age_ms=float(reply["age_ms"]),
-            instructions=self._counted(reply["samples_ms"]),
         )
 
     def infer(self, inputs: Sequence[Tensors]) -> list[dict[str, npt.NDArray[Any]]]:
@@ -150,10 +147,10 @@ class RunnerSession:
     def count(self, runs: int) -> list[dict[str, int]]:
         """Instructions of each of ``runs`` inferences: ``total``, and by class where they are told apart.
 
-        None where nobody counts them.
+        Empty where nobody counts them.
         """
         if self._instructions_per_ms is not None:
-            return [{"total": total} for total in self.timed_runs(runs).instructions or ()]
+            return [{"total": round(sample * self._instructions_per_ms)} for sample in self.run(runs)]
         return [
             {str(name): int(value) for name, value in region.items()}
             for region in self.request({"op": "count", "runs": runs})["regions"]
@@ -196,11 +193,6 @@ class RunnerSession:
             self._process.stop()
         finally:
             self._transport.close()
-
-    def _counted(self, samples_ms: Sequence[float]) -> tuple[int, ...] | None:
-        if self._instructions_per_ms is None:
-            return None
-        return tuple(round(sample * self._instructions_per_ms) for sample in samples_ms)
 
     def _reply(self, timeout_s: float) -> dict[str, Any]:
         try:
