@@ -9,11 +9,12 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.devices import debian
 from edgekit.devices.ssh_connection import Connection
 from edgekit.errors import DeviceError
 
@@ -62,6 +63,15 @@ class Interpreter:
         return [f"manylinux_2_{minor}_{self.arch}" for minor in newest_first] + [f"linux_{self.arch}"]
 
 
+DEBIAN_ARM = Interpreter(version=debian.PYTHON, arch="aarch64", glibc_minor=debian.GLIBC_MINOR)
+"""Of the boards that are made here, of Debian's packages."""
+
+
+def pinned(names: Iterable[str]) -> list[str]:
+    """``name==version`` of each, as installed here: answers are compared between the same versions."""
+    return [f"{name}=={importlib.metadata.version(name)}" for name in names]
+
+
 def python_path(connection: Connection, runtime: str, told: Callable[[str], None]) -> list[str]:
     """The folders to put on the board's PYTHONPATH for ``runtime``: none where it has the runtime itself.
 
@@ -85,19 +95,19 @@ def python_path(connection: Connection, runtime: str, told: Callable[[str], None
 def _provide(
     connection: Connection, packages: Sequence[str], interpreter: Interpreter, told: Callable[[str], None]
 ) -> str:
-    pinned = [f"{name}=={importlib.metadata.version(name)}" for name in packages]
-    site = f"{connection.root}/site-{_key(pinned, interpreter)}"
+    pins = pinned(packages)
+    site = f"{connection.root}/site-{_key(pins, interpreter)}"
     if connection.run(f"test -e {shlex.quote(f'{site}/{_FINISHED}')}")[0] == 0:
         return site
     with tempfile.TemporaryDirectory(prefix="edgekit-wheels-") as folder:
-        refusal = download_wheels(pinned, interpreter, Path(folder))
+        refusal = download_wheels(pins, interpreter, Path(folder))
         if refusal is None:
             told(_fetched_here(connection, Path(folder), interpreter))
             _unpack(connection, Path(folder), site)
             return site
     if connection.facts["pip"]:
-        told(f"{connection.name}: {' '.join(pinned)} could not be fetched here; asking the board's own pip")
-        if _install_there(connection, pinned, site):
+        told(f"{connection.name}: {' '.join(pins)} could not be fetched here; asking the board's own pip")
+        if _install_there(connection, pins, site):
             return site
     raise DeviceError(
         f"{connection.name}: no {packages[0]} for Python {interpreter.version} on {interpreter.arch} with glibc "

@@ -6,12 +6,11 @@ same numbers as on the build host are only to be expected of the same versions.
 
 from __future__ import annotations
 
-import importlib.metadata
 import zipfile
 from pathlib import Path
 
 from edgekit.devices import debian
-from edgekit.devices.ssh_packages import Interpreter, download_wheels
+from edgekit.devices.ssh_packages import DEBIAN_ARM, download_wheels, pinned
 from edgekit.errors import EnvironmentSetupError
 
 PACKAGES = (
@@ -21,12 +20,11 @@ PACKAGES = (
     "zlib1g",
 )
 WHEELS = ("numpy", "onnxruntime", "ai-edge-litert", "openvino")
-_INTERPRETER = Interpreter(version=debian.PYTHON, arch="aarch64", glibc_minor=debian.GLIBC_MINOR)
 
 
 def pins() -> list[str]:
     """``name==version`` of each wheel."""
-    return [f"{name}=={importlib.metadata.version(name)}" for name in WHEELS]
+    return pinned(WHEELS)
 
 
 def make_sysroot(root: Path, work: Path) -> None:
@@ -46,7 +44,7 @@ def unpack_wheels(site: Path, work: Path) -> None:
 
     EnvironmentSetupError with pip's word where it fails.
     """
-    if refusal := download_wheels(pins(), _INTERPRETER, work):
+    if refusal := download_wheels(pins(), DEBIAN_ARM, work):
         raise EnvironmentSetupError(f"the runtimes' wheels for aarch64 cannot be fetched: {refusal}")
     for wheel in sorted(work.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.devices import debian
-from edgekit.devices.ssh_packages import RUNTIME_PACKAGES, Interpreter, download_wheels
+from edgekit.devices.ssh_packages import DEBIAN_ARM, RUNTIME_PACKAGES, download_wheels, pinned
 from edgekit.devices.vm import image
 from edgekit.devices.vm.initrd import DRIVERS, make_initrd
 from edgekit.devices.vm.keys import dropbear_key, make_key
@@ -109,8 +108,7 @@ def _make(folder: Path, advance: Advance | None) -> None:
     kernel = archive.fetch_alone(kernel_name)
     step(2)
     wheels = work / "wheels"
-    interpreter = Interpreter(version=debian.PYTHON, arch="aarch64", glibc_minor=debian.GLIBC_MINOR)
-    if refusal := download_wheels(_runtimes(), interpreter, wheels):
+    if refusal := download_wheels(_runtimes(), DEBIAN_ARM, wheels):
         raise EnvironmentSetupError(f"the runtimes for the virtual board cannot be fetched: {refusal}")
     step(3)
     busybox = image.make_root(root, packages, sorted(wheels.glob("*.whl")))
@@ -135,7 +133,7 @@ def _runtimes() -> list[str]:
     names = sorted(
         {name for name in ("onnxruntime", "openvino", "litert") for name in RUNTIME_PACKAGES[name][0]}
     )
-    return [f"{name}=={importlib.metadata.version(name)}" for name in names]
+    return pinned(names)
 
 
 def _folder() -> Path:
