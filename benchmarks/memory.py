@@ -31,7 +31,7 @@ from edgekit.devices import LocalDevice
 from edgekit.errors import EdgekitError
 from edgekit.models import Model
 from edgekit.models.zoo import entries, resolve
-from edgekit.profiling.memory import PhaseMemory
+from edgekit.profiling.measure import memory_by_phase
 from edgekit.simulation.memory import CONSTANTS, computed_in, holdings_of
 from edgekit.simulation.memory_fitting import MEASURED, PROBE, Peak, judge, read_peaks, write_peaks
 from edgekit.simulation.memory_terms import MemoryRuntime, memory_terms
@@ -103,14 +103,7 @@ def measured(path: Path, family: str, kept: Path) -> Iterator[Peak]:
 def peak_of(folder: Path, model: Model, family: str, precision: Precision) -> Peak:
     """Load and run the bundle in a fresh process."""
     with LocalDevice().start(folder, threads=1) as session:
-        memory = PhaseMemory(session)
-        with memory.phase("load"):
-            session.load()
-        with memory.phase("first"):
-            session.run(1)
-        with memory.phase("steady"):
-            session.run(_RUNS)
-        record, context = memory.record(), session.ready
+        record, context = memory_by_phase(session, _RUNS), session.ready
     runtime = next(name for name in RUNTIMES if name == context["runtime"])
     return Peak(
         model=model.name,

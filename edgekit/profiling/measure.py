@@ -138,6 +138,15 @@ def cold_start(session: RunnerSession, memory: PhaseMemory | None = None) -> Sta
     )
 
 
+def memory_by_phase(session: RunnerSession, runs: int) -> MemoryRecord:
+    """Take a session that was just started to its first answer and through ``runs`` more."""
+    memory = PhaseMemory(session)
+    cold_start(session, memory)
+    with memory.phase("steady"):
+        session.run(runs)
+    return memory.record()
+
+
 def time_blocks(session: RunnerSession, size: int, share: Extent, process: int) -> list[TimedBlock]:
     """Blocks of ``size`` inferences: as many as ``share.runs`` asks for, else until its time is up."""
     timed: list[TimedBlock] = []

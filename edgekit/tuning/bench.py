@@ -14,8 +14,7 @@ from edgekit.digest import digests
 from edgekit.errors import ContractError, ConversionError, DeviceError, EnvironmentSetupError
 from edgekit.host import detect
 from edgekit.profiling.interleave import interleave
-from edgekit.profiling.measure import WARMUP_RUNS, cold_start
-from edgekit.profiling.memory import PhaseMemory
+from edgekit.profiling.measure import WARMUP_RUNS, memory_by_phase
 from edgekit.tuning.record import Trial
 
 if TYPE_CHECKING:
@@ -115,11 +114,7 @@ class Bench:
     def _run(self, bundle: Path, threads: int, source: RunnerSession) -> tuple[int, Timing]:
         """Peak memory of a fresh runner, and its time in turn with the source model's. DeviceError where one fails."""
         with self.yardstick.device.start(bundle, threads=threads) as session:
-            memory = PhaseMemory(session)
-            cold_start(session, memory)
-            with memory.phase("steady"):
-                session.run(WARMUP_RUNS)
-            peak = memory.record().peak
+            peak = memory_by_phase(session, WARMUP_RUNS).peak
             times = interleave({"source": source, "artifact": session}, rounds=FINAL_ROUNDS)
         return peak, timing_of(times["artifact"], times["source"], threads, detect().cpu)
 

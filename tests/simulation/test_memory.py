@@ -14,7 +14,7 @@ from benchmarks.memory_probes import PROBES
 from edgekit.devices import LocalDevice
 from edgekit.errors import ModelError
 from edgekit.models import load_model
-from edgekit.profiling.memory import PhaseMemory
+from edgekit.profiling.measure import memory_by_phase
 from edgekit.simulation.memory import CONSTANTS, holdings_of, predict_memory
 from edgekit.simulation.memory_arenas import greedy_by_size_bytes, onnxruntime_bytes
 from edgekit.simulation.memory_buffers import Buffer, Move, buffers_of
@@ -276,14 +276,7 @@ def test_it_is_better_than_weights_and_activations_on_top_of_the_base() -> None:
 
 def measured(bundle: Path) -> int:
     with LocalDevice().start(bundle, threads=1) as session:
-        memory = PhaseMemory(session)
-        with memory.phase("load"):
-            session.load()
-        with memory.phase("first"):
-            session.run(1)
-        with memory.phase("steady"):
-            session.run(5)
-        return memory.record().peak
+        return memory_by_phase(session, 5).peak
 
 
 def test_onnxruntime_here(tmp_path: Path) -> None:
