@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,10 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from biases import hold_biases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMap, TensorMap, ToolRun
 
@@ -21,6 +24,10 @@ Array = np.ndarray[Any, Any]
 
 SMALLEST = 256
 """Elements from which a weight is worth an operator of its own."""
+STEPS = {"static_wi8_ai8": 2**8 - 1, "static_wi8_ai16": 2**16 - 2}
+"""Recipe -> into how many steps it divides an activation's range."""
+MOVES = {"RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS"}
+"""Operators that compute nothing."""
 
 
 def convert(request: ConversionRequest) -> ConversionReply:
@@ -81,15 +88,52 @@ def renamed(maps: list[TensorMap], before: list[TensorMap], after: list[TensorMa
 def quantize(source: Path, artifact: Path, name: str, request: ConversionRequest, io: IoMap) -> ToolRun:
     from ai_edge_quantizer import quantizer, recipe
 
-    aeq = quantizer.Quantizer(str(source))
-    aeq.load_quantization_recipe(getattr(recipe, name)())
-    # the graph's own inputs and outputs stay float: the contract speaks in real values
-    for end in ("INPUT", "OUTPUT"):
-        aeq.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
-    ranges = calibrate(aeq, source, request, io) if aeq.need_calibration else None
-    given = hand_over(request.get("ranges", {}), ranges or {})
-    aeq.quantize(ranges).export_model(str(artifact))
-    return tool("ai-edge-quantizer", "ai-edge-quantizer", recipe=name, given_ranges=given)
+    def prepared(file: Path) -> Any:
+        aeq = quantizer.Quantizer(str(file))
+        aeq.load_quantization_recipe(getattr(recipe, name)())
+        # the graph's own inputs and outputs stay float: the contract speaks in real values
+        for end in ("INPUT", "OUTPUT"):
+            aeq.update_quantization_recipe(".*", end, algorithm_key="no_quantize")
+        return aeq
+
+    aeq = prepared(source)
+    if not aeq.need_calibration:
+        aeq.quantize().export_model(str(artifact))
+        return tool("ai-edge-quantizer", "ai-edge-quantizer", recipe=name)
+    ranges = calibrate(aeq, source, request, io)
+    given = hand_over(request.get("ranges", {}), ranges)
+    kept = passed_on(source, set(request.get("in_float", ())))
+    with tempfile.TemporaryDirectory() as scratch:
+        held = Path(scratch, "model.tflite")
+        raised = hold_biases(source, held, ranges, STEPS[name])
+        aeq = prepared(held if raised else source)
+        for operator in kept:
+            # it searches for the pattern in the names of all outputs of an operator, a semicolon behind each
+            aeq.update_quantization_recipe(f"^{re.escape(operator)};", "*", algorithm_key="no_quantize")
+        aeq.quantize(ranges).export_model(str(artifact))
+    return tool(
+        "ai-edge-quantizer",
+        "ai-edge-quantizer",
+        recipe=name,
+        given_ranges=given,
+        in_float=len(kept),
+        held_biases=raised,
+    )
+
+
+def passed_on(source: Path, in_float: Collection[str]) -> list[str]:
+    """The operators of ``in_float`` and those that hand on what they made, by their first output.
+
+    A change of layout between two operators in float would cost two conversions and a rounding.
+    """
+    model = Interpreter(str(source))
+    names = {detail["index"]: str(detail["name"]) for detail in model.get_tensor_details()}
+    found: dict[str, None] = {}
+    for operator in model._get_ops_details():
+        made, taken = names[operator["outputs"][0]], names.get(operator["inputs"][0])
+        if taken in found if operator["op_name"] in MOVES else made in in_float:
+            found[made] = None
+    return list(found)
 
 
 def hand_over(given: Mapping[str, Sequence[float]], ranges: dict[str, dict[str, Array]]) -> int:

@@ -18,7 +18,7 @@ import onnxruntime as ort
 from ai_edge_litert.interpreter import Interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap
 
@@ -32,6 +32,9 @@ CHANNELS_FIRST = {
 """Operators that say their input's second axis is the channels."""
 LAYOUT = re.compile(r"(_padded|_+to_n[a-z]{2,4}|_n[chwd]{2,4}|__raw)+$")
 """What onnx2tf appends to the name of a tensor that it turned or padded."""
+BIAS = "_transpose_conv_bias"
+ROWS, BACK = "/rows", "/back"
+"""End the names of the Reshapes that this worker puts around a dense layer."""
 ANY_LAYOUT = {"Add", "Cast", "Clip", "Concat", "Div", "Identity", "Mul", "Pad", "Relu", "Resize", "Sub"}
 
 
@@ -120,8 +123,8 @@ def gemm(
 ) -> list[onnx.NodeProto]:
     name, (x, w), last = node.name or node.output[0], node.input, bias or node
     terms = [other for other in bias.input if other != node.output[0]] if bias else []
-    rows = constant(f"{name}/rows", [-1, weights[w][0]], graph)
-    back = constant(f"{name}/back", shapes[node.output[0]], graph)
+    rows = constant(f"{name}{ROWS}", [-1, weights[w][0]], graph)
+    back = constant(f"{name}{BACK}", shapes[node.output[0]], graph)
     return [
         onnx.helper.make_node("Reshape", [x, rows], [f"{name}/in"], rows),
         onnx.helper.make_node("Gemm", [f"{name}/in", w, *terms], [f"{name}/out"], name),
@@ -283,14 +286,39 @@ def source_tensors(artifact: Path, graph: onnx.GraphProto) -> dict[str, str]:
     for node in graph.node:
         sources.setdefault(f"{node.name}_input", node.input[0] if node.input else "")
         sources.setdefault(f"{node.name}_output", node.output[0])
+        # integers that reach no further than the Clip saturate where it does, in its first half already
+        sources.setdefault(f"{node.name}_clip_min_out", node.output[0])
+        # the Reshapes around a dense layer move nothing
+        if node.name.endswith(ROWS):
+            sources[node.output[0]] = node.input[0]
+        elif node.name.endswith(BACK):
+            sources[node.input[0]] = node.output[0]
     plain_sources = {plain(name): source for name, source in sources.items()}
     found = {}
-    for detail in Interpreter(str(artifact)).get_tensor_details():
+    model = Interpreter(str(artifact))
+    for detail in model.get_tensor_details():
         name = str(detail["name"])
         base = LAYOUT.sub("", name.removeprefix("serving_default_").removesuffix(":0"))
         if source := plain_sources.get(plain(base)):
             found[name] = source
+    for before, after in without_bias(model):
+        if source := found.pop(before, None):
+            found.setdefault(after, source)
     return found
+
+
+def without_bias(model: Any) -> Iterator[tuple[str, str]]:
+    """What each TRANSPOSE_CONV makes whose bias is an ADD of its own, and what that makes.
+
+    The first is called as the source calls the second, and has other values.
+    """
+    names = {detail["index"]: str(detail["name"]) for detail in model.get_tensor_details()}
+    operators = model._get_ops_details()
+    made = {op["outputs"][0] for op in operators if op["op_name"] == "TRANSPOSE_CONV"}
+    for operator in operators:
+        if operator["op_name"] == "ADD" and names.get(operator["inputs"][1], "").endswith(BIAS):
+            for index in made & set(operator["inputs"]):
+                yield names[index], names[operator["outputs"][0]]
 
 
 def remaining_nodes(artifact: Path, graph: onnx.GraphProto) -> dict[str, str]:
@@ -308,7 +336,7 @@ def remaining_nodes(artifact: Path, graph: onnx.GraphProto) -> dict[str, str]:
         )
         if node is None or not node.name:
             continue
-        name = node.name.removesuffix("/rows").removesuffix("/back")
+        name = node.name.removesuffix(ROWS).removesuffix(BACK)
         moved = operator["op_name"] == "TRANSPOSE" and node.op_type != "Transpose"
         found[tensor] = f"{name} (layout change by onnx2tf)" if moved else name
     return found
@@ -319,6 +347,6 @@ def source_nodes(report: Mapping[str, Any]) -> dict[str, str]:
     nodes: dict[str, str] = {}
     for record in report["records"]:
         if record["exists_in_final_model"] and record["onnx_op_name"]:
-            name = record["onnx_op_name"].removesuffix("/rows").removesuffix("/back")
+            name = record["onnx_op_name"].removesuffix(ROWS).removesuffix(BACK)
             nodes.setdefault(record["resolved_tflite_tensor_name"], name)
     return nodes

@@ -56,6 +56,11 @@ class Candidate:
         return next(quantizing, self.chain[-1])
 
     @property
+    def integers_alone(self) -> bool:
+        """Whether what it is made for computes in integers alone: an NPU, whose compiler takes quantized files only."""
+        return any(link.variant.quantized_by == "source" for link in self.chain)
+
+    @property
     def precision(self) -> Precision | None:
         return self.chain[-1].variant.precision if self.chain else None
 

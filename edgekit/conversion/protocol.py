@@ -53,6 +53,8 @@ class ConversionRequest(TypedDict):
     threads: int
     ranges: NotRequired[dict[str, tuple[float, float]]]
     """For variants that take the grid: smallest and largest value of each activation, by its name in ``source``."""
+    in_float: NotRequired[list[str]]
+    """For variants that take the grid: operators of ``source`` that stay in float, by the first tensor they make."""
     progress: NotRequired[str]
     """A file whose one line, ``0.25 what is under way``, a long-running worker may keep up to date."""
 

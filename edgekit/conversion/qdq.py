@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgekit.catalog_schema import WorkerLimits
 from edgekit.conversion.workers import Worker, launch
 
-GRID, RANGES = "grid.onnx", "ranges.json"
+GRID, RANGES, IN_FLOAT = "grid.onnx", "ranges.json", "in_float.json"
 
 if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest
@@ -30,7 +30,7 @@ def quantize(
 ) -> ConversionReply:
     """Quantize ``request["source"]`` (float ONNX, opset >= 13) on all samples of ``request["calibration"]``.
 
-    Writes into ``out_dir`` ``qdq.onnx`` and, for converters that cannot read it, ``grid.onnx`` and ``ranges.json``
+    Writes into ``out_dir`` ``qdq.onnx`` and, for converters that cannot read it, ``GRID``, ``RANGES`` and ``IN_FLOAT``
     (:mod:`edgekit.quantization.travel`): int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
     bits, activations in ``options["int8_activations"]`` (uint8, int8, symmetric), int32 biases, with ``options["effort"]``
     and what goes before it (:func:`edgekit.quantization.effort.bounds_of`); the nodes of ``options["float_nodes"]`` (a

@@ -58,9 +58,8 @@ def is_own_int8(candidate: Candidate) -> bool:
 
 
 def can_be_rescued(candidate: Candidate) -> bool:
-    """Whether layers can be left in float: in a QDQ graph. LiteRT's quantizer takes all that its recipe names."""
-    by_graph = candidate.quantizer.variant.takes == "qdq"
-    return is_own_int8(candidate) and by_graph and not candidate.kept_float
+    """Whether layers can be left in float: where edgekit says which, and the target computes in float at all."""
+    return is_own_int8(candidate) and not candidate.integers_alone and not candidate.kept_float
 
 
 def most_evaluations(model: Model) -> int:

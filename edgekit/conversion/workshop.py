@@ -14,7 +14,7 @@ from edgekit import __version__
 from edgekit.bundles.manifest import Calibration, Step
 from edgekit.conversion.cache import FinishedStep, Key, StepCache, digest
 from edgekit.conversion.keys import code_sha256, package_versions, tool_versions
-from edgekit.conversion.qdq import GRID, RANGES, quantize, sense
+from edgekit.conversion.qdq import GRID, IN_FLOAT, RANGES, quantize, sense
 from edgekit.conversion.rescue import as_option
 from edgekit.conversion.samples import SYNTHETIC
 from edgekit.conversion.workers import run_worker
@@ -54,6 +54,8 @@ class Stage:
     """None where names and layouts are the source model's."""
     ranges: Ranges | None = None
     """Of the activations, by their names in this file; None where the file says them or nobody asked."""
+    in_float: tuple[str, ...] = ()
+    """Operators of this file that edgekit's graph computes in float; none where the target has integers alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +157,13 @@ class Workshop:
             steps += _tool_steps(link, stage.sha256, finished)
             notes += [f"{link.converter.id}: {line}" for line in reply["notes"]]
             source_nodes |= reply.get("source_nodes", {})
-            ranges = stage.ranges and _renamed(stage.ranges, reply.get("source_tensors", {}))
-            stage = Stage(path=finished.artifact, sha256=finished.sha256, io=reply["io"], ranges=ranges)
+            stage = Stage(
+                path=finished.artifact,
+                sha256=finished.sha256,
+                io=reply["io"],
+                ranges=stage.ranges and _renamed(stage.ranges, reply.get("source_tensors", {})),
+                in_float=_operators(stage.in_float, reply.get("source_nodes", {})),
+            )
         assert finished is not None  # a chain has a link
         return Built(
             folder=finished.folder,
@@ -205,7 +212,10 @@ class Workshop:
         stage = Stage(path=quantized.artifact, sha256=quantized.sha256)
         if variant.takes == "grid":
             ranges = json.loads((quantized.folder / RANGES).read_text())
-            stage = Stage(path=quantized.folder / GRID, sha256=quantized.sha256, ranges=ranges)
+            floats = () if candidate.integers_alone else json.loads((quantized.folder / IN_FLOAT).read_text())
+            stage = Stage(
+                path=quantized.folder / GRID, sha256=quantized.sha256, ranges=ranges, in_float=tuple(floats)
+            )
         return stage, list(quantized.reply["notes"]), steps
 
     def _prepare(self) -> FinishedStep:
@@ -274,6 +284,7 @@ class Workshop:
             "parent": stage.sha256,
             "io": stage.io,
             "ranges": stage.ranges if variant.takes == "grid" else None,
+            "in_float": stage.in_float if variant.takes == "grid" else None,
             "converter": converter.id,
             "precision": variant.precision,
             "options": dict(options),
@@ -287,6 +298,7 @@ class Workshop:
             request = self._request(stage, out, variant.precision, options, calibrated=calibrated)
             if variant.takes == "grid" and stage.ranges is not None:
                 request["ranges"] = dict(stage.ranges)
+                request["in_float"] = list(stage.in_float)
             log = self._log(converter.id, key)
             return run_worker(converter, folder, request, log=log, stopped=self.stopped)
 
@@ -352,6 +364,12 @@ def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:
 def _renamed(ranges: Ranges, source_tensors: Mapping[str, str]) -> Ranges:
     """``ranges`` in the names of a converter's file."""
     return {name: ranges[source] for name, source in sorted(source_tensors.items()) if source in ranges}
+
+
+def _operators(nodes: Sequence[str], source_nodes: Mapping[str, str]) -> tuple[str, ...]:
+    """The operators of a converter's file that come of ``nodes``."""
+    wanted = set(nodes)
+    return tuple(sorted(name for name, node in source_nodes.items() if node in wanted))
 
 
 def _own_step(

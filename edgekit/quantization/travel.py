@@ -1,4 +1,4 @@
-"""What a converter needs that cannot read QDQ: weights on the integers' grid, and the ranges of activations.
+"""What a converter needs that cannot read QDQ: weights on the integers' grid, ranges of activations, nodes in float.
 
 A quantizer that takes a weight's scale from the largest one of each output channel finds the very integers again
 (:func:`edgekit.quantization.compensation.compensate` sees to that), and one that takes ranges as given rounds
@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from edgekit.quantization.naming import quantized_name
 from edgekit.quantization.observers import Range
+from edgekit.quantization.placement import WEIGHTED
 
 Array = np.ndarray[Any, Any]
 
@@ -58,6 +59,29 @@ def activation_ranges(source: onnx.ModelProto, quantized: onnx.ModelProto) -> di
         if node.name not in kept and node.output[0] in ranges:
             ranges.setdefault(node.input[0], ranges[node.output[0]])
     return ranges
+
+
+def nodes_in_float(source: onnx.ModelProto, quantized: onnx.ModelProto) -> list[str]:
+    """Names of the nodes of ``source`` that compute in float in ``quantized``.
+
+    In integers compute: layers whose weights are integers, other nodes between pairs, and what went into a range.
+    """
+    makers = {name: node for node in quantized.graph.node for name in node.output}
+    rounded = {node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
+    twins = {node.name: node for node in quantized.graph.node}
+
+    def is_integer(name: str) -> bool:
+        return name in makers and makers[name].op_type == "DequantizeLinear"
+
+    def is_float(node: onnx.NodeProto) -> bool:
+        twin = twins.get(node.name)
+        if twin is None:
+            return False
+        if twin.op_type in WEIGHTED and is_integer(twin.input[1]):
+            return False
+        return not (twin.input and is_integer(twin.input[0]) and rounded & set(twin.output))
+
+    return [node.name for node in source.graph.node if is_float(node)]
 
 
 def _dequantized(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> Array:

@@ -17,13 +17,14 @@ from edgekit.quantization.insertion import Scheme
 from edgekit.quantization.placement import float_nodes
 from edgekit.quantization.progress import Told
 from edgekit.quantization.quantize import quantize
-from edgekit.quantization.travel import activation_ranges, grid_model
+from edgekit.quantization.travel import activation_ranges, grid_model, nodes_in_float
 
 if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap
 
-FILES = ("qdq.onnx", "grid.onnx", "ranges.json")
-"""The graph, and for converters that cannot read it: the float model with its weights, ranges of its activations."""
+FILES = ("qdq.onnx", "grid.onnx", "ranges.json", "in_float.json")
+"""The graph, and for converters that cannot read it: the float model with its weights, ranges of its activations, and
+the nodes that it computes in float."""
 
 # before opset 13 a per-channel DequantizeLinear cannot be written; the tool would write one all the same
 OLDEST_OPSET = 13
@@ -42,10 +43,11 @@ def convert(request: ConversionRequest) -> ConversionReply:
     told = Told.to(request.get("progress"))
     bounds = bounds_of(options)
     made = quantize(model, samples, in_float, scheme, bounds, threads=request["threads"], told=told)
-    artifact, grid, ranges = (Path(request["out_dir"]) / name for name in FILES)
+    artifact, grid, ranges, floats = (Path(request["out_dir"]) / name for name in FILES)
     artifact.write_bytes(made.model.SerializeToString(deterministic=True))
     grid.write_bytes(grid_model(made.source, made.model).SerializeToString(deterministic=True))
     ranges.write_text(json.dumps(activation_ranges(made.source, made.model), indent=1))
+    floats.write_text(json.dumps(nodes_in_float(made.source, made.model), indent=1))
     quantized = sum(node.op_type == "QuantizeLinear" for node in made.model.graph.node)
     return {
         "artifact": artifact.name,

@@ -6,7 +6,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from edgekit.bundles import read_bundle
 from edgekit.bundles.verify import verify_bundle
@@ -17,6 +19,7 @@ from edgekit.quantization.table import InFloat, LayerSensitivity, Sensitivity, r
 from tests.conversion.bad_workers import NEGATES, SLOW
 from tests.conversion.project import ELSEWHERE, INT8, only, reasons, write_converter, write_target
 from tests.conversion.stripes import write_sampled_classifier
+from tests.converters.steps import load_converter, need_environment
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,33 @@ def test_the_layer_that_breaks_and_no_other_stays_in_float(order: Order) -> None
     assert rows["lopsided"].sqnr_db < min(
         row.sqnr_db or 0 for name, row in rows.items() if name != "lopsided"
     )
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_litert_keeps_the_same_layer_in_float(order: Order, project: Path) -> None:
+    """Named as the source names it, it is found again in what onnx2tf made."""
+    need_environment(load_converter("onnx2tf"))
+    write_target(project, "phone", arch=ELSEWHERE, runtime="litert", format_="tflite")
+    found = convert(replace(order, targets=("phone",)), catalog=only("onnx2tf", "litert"))
+    (kept,) = found.bundles
+    bundle = read_bundle(kept.path)
+    manifest = bundle.manifest
+    assert (manifest.converter, manifest.artifact.precision, manifest.variant) == ("litert", "int8", "mixed")
+    assert "mended with 1 of 6 layers in float" in reasons(found)["litert int8"]
+    assert weight_dtypes(bundle.artifact) == ["int8", "int8", "float32", "int8", "int8"]
+    assert verify_bundle(bundle, LocalDevice()).ok
+
+
+def weight_dtypes(tflite: Path) -> list[str]:
+    """Of its convolutions."""
+    model = Interpreter(str(tflite))
+    dtypes = {detail["index"]: np.dtype(detail["dtype"]).name for detail in model.get_tensor_details()}
+    return [
+        dtypes[operator["inputs"][1]]
+        for operator in model._get_ops_details()
+        if operator["op_name"] == "CONV_2D"
+    ]
 
 
 def test_a_rescue_that_is_not_faster_than_float_is_not_kept(order: Order, project: Path) -> None:

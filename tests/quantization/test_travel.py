@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from onnx import numpy_helper
 
+from edgekit.catalog_schema import Variant
 from edgekit.conversion.protocol import ConversionRequest, IoMap
-from edgekit.conversion.qdq import GRID, RANGES, quantize
+from edgekit.conversion.qdq import GRID, IN_FLOAT, RANGES, quantize
 from edgekit.conversion.workers import run_worker
 from edgekit.models import load_model, prepare_onnx
-from edgekit.quantization.travel import activation_ranges
-from tests.converters.steps import CONVERTERS, Steps, load_converter, need_environment
+from edgekit.quantization.travel import activation_ranges, nodes_in_float
+from tests.converters.steps import CONVERTERS, DATA, Steps, load_converter, need_environment
+from tests.graphs import Graph, floats, renamed
 from tests.runtimes import run_onnx
 
 GHOSTNET = Path(__file__).parents[2] / "examples" / "ghostnet" / "ghostnet.onnx"
@@ -81,6 +84,75 @@ def test_ranges_are_those_of_the_pairs_and_reach_what_a_relu_was_fused_into(made
     assert ranges["x"][0] < 0 < ranges["x"][1]
 
 
+def test_nodes_in_float_are_those_that_no_pair_surrounds(made: Path) -> None:
+    source, qdq = onnx.load(made / "tiny_cnn.onnx"), onnx.load(made / "qdq" / "qdq.onnx")
+    assert json.loads((made / "qdq" / IN_FLOAT).read_text()) == nodes_in_float(source, qdq) == ["softmax"]
+
+
+def test_a_layer_that_is_kept_is_in_float(tmp_path: Path) -> None:
+    steps = Steps("tiny_cnn", tmp_path)
+    out = tmp_path / "kept"
+    variant = Variant(precision="int8", quantized_by="edgekit", needs_calibration=True)
+    request = steps.request(steps.onnx, out, variant)
+    request["options"]["float_nodes"] = '["conv2"]'
+    quantize(request, log=steps.log)
+    assert json.loads((out / IN_FLOAT).read_text()) == ["conv2", "softmax"]
+
+
+def test_litert_leaves_in_float_what_it_is_told(tmp_path: Path) -> None:
+    """With what only hands its values on; the layers around it compute in int8."""
+    steps, litert = Steps("tiny_cnn", tmp_path), load_converter("litert")
+    variant = next(item for item in litert.variants if item.takes == "grid")
+    io = json.loads((DATA / "tiny_cnn.json").read_text())
+    request = steps.request(DATA / "tiny_cnn.tflite", tmp_path / "out", variant, io)
+    request["in_float"] = ["conv2_output_nhwc"]
+    reply = run_worker(litert, CONVERTERS / "litert", request, log=steps.log)
+    assert reply["tools"][0]["arguments"]["in_float"] == 1
+    assert [weights.dtype.name for weights in tflite_weights(tmp_path / "out")] == [
+        "int8",
+        "int8",
+        "float32",
+        "int8",
+    ]
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_what_a_transposed_convolution_makes_before_its_bias_has_no_source(tmp_path: Path) -> None:
+    """onnx2tf calls it as the result; in the range of that, behind a ReLU, it would lose all that is negative."""
+    onnx2tf = load_converter("onnx2tf")
+    need_environment(onnx2tf)
+    g = Graph(3)
+    up = g.node(
+        "ConvTranspose",
+        ["x", g.weight("w", (8, 6, 2, 2), 0.3), g.weight("b", (6,), 2.0)],
+        "up",
+        strides=[2, 2],
+    )
+    g.node("Relu", [up], "relu")
+    renamed(g, g.node("Conv", ["relu_out", g.weight("v", (4, 6, 1, 1), 0.3)], "conv"), "y")
+    onnx.save(g.model([floats("x", 1, 8, 6, 6)], [floats("y", 1, 4, 12, 12)]), tmp_path / "up.onnx")
+    out = tmp_path / "out"
+    out.mkdir()
+    request: ConversionRequest = {
+        "source": str(tmp_path / "up.onnx"),
+        "io": None,
+        "out_dir": str(out),
+        "precision": "fp32",
+        "options": {},
+        "calibration": None,
+        "task": "tensor",
+        "threads": 1,
+    }
+    tensors = run_worker(onnx2tf, CONVERTERS / "onnx2tf", request, log=tmp_path / "log")["source_tensors"]
+    model = Interpreter(str(out / "model.tflite"))
+    names = {detail["index"]: detail["name"] for detail in model.get_tensor_details()}
+    kinds = {names[operator["outputs"][0]]: operator["op_name"] for operator in model._get_ops_details()}
+    named = {kinds[name]: source for name, source in tensors.items() if name in kinds}
+    assert named.pop("ADD") in ("up_out", "relu_out")
+    assert "TRANSPOSE_CONV" not in named
+
+
 @pytest.mark.network
 @pytest.mark.slow
 def test_litert_gets_the_very_integers_of_the_qdq_graph(tmp_path: Path) -> None:
@@ -130,8 +202,6 @@ def test_litert_gets_the_very_integers_of_the_qdq_graph(tmp_path: Path) -> None:
 
 
 def tflite_weights(folder: Path) -> list[Array]:
-    from ai_edge_litert.interpreter import Interpreter
-
     model = Interpreter(str(folder / "model.tflite"))
     operators = [
         item for item in model._get_ops_details() if "CONV" in item["op_name"] or "FULLY" in item["op_name"]
