@@ -16,6 +16,7 @@ import onnx
 import onnx2tf
 import onnxruntime as ort
 from ai_edge_litert.interpreter import Interpreter
+from padding import pad_constant_concats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +41,9 @@ ANY_LAYOUT = {"Add", "Cast", "Clip", "Concat", "Div", "Identity", "Mul", "Pad", 
 
 def convert(request: ConversionRequest) -> ConversionReply:
     source, out = Path(request["source"]), Path(request["out_dir"])
-    model = with_dense_layers(onnx.load(source))
+    given = onnx.load(source)
+    padded = pad_constant_concats(given)
+    model = with_dense_layers(given)
     graph = model.graph
     keep = [value.name for value in inputs_of(graph) if not feeds_convolutions(value.name, graph)]
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,7 +72,10 @@ def convert(request: ConversionRequest) -> ConversionReply:
                 "arguments": {"backend": "flatbuffer_direct", "keep_shape_absolutely": " ".join(keep)},
             }
         ],
-        "notes": [f"largest difference to the source on one sample: {error:.1e} of the largest output"],
+        "notes": [
+            f"largest difference to the source on one sample: {error:.1e} of the largest output",
+            *([f"pass pad-constant-concats: {len(padded)} changed"] if padded else []),
+        ],
         "source_nodes": remaining_nodes(out / "model.tflite", graph) | source_nodes(report),
         "source_tensors": source_tensors(out / "model.tflite", graph),
     }
