@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Literal
 
-Precision = Literal["fp32", "fp16", "int8-weights", "int8", "int8-dynamic", "int4-weights"]
+Precision = Literal["fp32", "fp16", "int8-weights", "int16x8", "int8", "int8-dynamic", "int4-weights"]
 """fp16: half-precision weights; int8: static, calibrated; int8-dynamic: activations quantized as they come.
+
+int16x8: int8's weights and activations of 16 bits, static too; TFLite's 16x8, ai-edge-quantizer's a16w8.
 
 int8-weights, int4-weights: weights stored in 8 or 4 bits, activations float between the operators.
 """
 FLOAT_PRECISIONS: frozenset[Precision] = frozenset({"fp32", "fp16"})
-INT8_ARITHMETIC: frozenset[Precision] = frozenset({"int8", "int8-dynamic"})
+INT8_ARITHMETIC: frozenset[Precision] = frozenset({"int16x8", "int8", "int8-dynamic"})
 """What a target's ``int8_activations`` and ``int8_weight_bits`` are about."""
 
 ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "tflite-ethos-u", "om", "ms", "rknn"]
@@ -39,4 +41,4 @@ Task = Literal[
 ]  # fmt: skip
 """``tensor``: no decoder is known, outputs are compared as numbers."""
 
-DType = Literal["float32", "float16", "uint8", "int8", "int32", "int64", "bool"]
+DType = Literal["float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool"]

@@ -46,7 +46,7 @@ def run_tflite(path: Path, samples: Sequence[Arrays], io: IoMap) -> list[Arrays]
     for sample in samples:
         for tensor in io["inputs"]:
             detail = inputs[tensor["name"]]
-            value = on_grid(sample[tensor["source"]], detail["quantization"])
+            value = on_grid(sample[tensor["source"]], detail["quantization"], detail["dtype"])
             model.set_tensor(detail["index"], to_artifact(value, tensor))
         model.invoke()
         answers.append(
@@ -63,10 +63,13 @@ def run_tflite(path: Path, samples: Sequence[Arrays], io: IoMap) -> list[Arrays]
     return answers
 
 
-def on_grid(value: np.ndarray[Any, Any], grid: tuple[float, int]) -> np.ndarray[Any, Any]:
+def on_grid(value: np.ndarray[Any, Any], grid: tuple[float, int], dtype: Any) -> np.ndarray[Any, Any]:
     """Real values as the integers of an input with a scale; others as they are."""
     scale, zero_point = grid
-    return np.rint(value / scale + zero_point).clip(-128, 127) if scale else value
+    if not scale:
+        return value
+    bounds = np.iinfo(dtype)
+    return np.rint(value / scale + zero_point).clip(bounds.min, bounds.max)
 
 
 def off_grid(value: np.ndarray[Any, Any], grid: tuple[float, int]) -> np.ndarray[Any, Any]:

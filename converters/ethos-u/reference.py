@@ -95,5 +95,6 @@ def _noise(graph: Graph, index: int, random: np.random.Generator) -> Array:
     shape, grid = graph.shape(index), graph.grid(index)
     if grid is None:
         return random.standard_normal(shape).astype(np.float32)
-    values = (random.integers(-128, 128, shape) - grid.zero_point) * grid.scale
+    reach = 2 ** (grid.bits - 1)
+    values = (random.integers(-reach, reach, shape) - grid.zero_point) * grid.scale
     return np.asarray(values, np.float32)

@@ -21,20 +21,25 @@ _NAMES = {code: name for name, code in OPS.items()}
 DTYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 
 
+INTEGERS = {"int8": 8, "int16": 16}
+"""Of activations that an NPU computes with, and their bits."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """What the integers of a tensor with one scale stand for: ``(q - zero_point) * scale``."""
 
     scale: float
     zero_point: int
+    bits: int = 8
 
     @property
     def low(self) -> float:
-        return (-128 - self.zero_point) * self.scale
+        return (-(1 << self.bits - 1) - self.zero_point) * self.scale
 
     @property
     def high(self) -> float:
-        return (127 - self.zero_point) * self.scale
+        return ((1 << self.bits - 1) - 1 - self.zero_point) * self.scale
 
 
 class Graph:
@@ -110,11 +115,11 @@ class Graph:
         return [] if shape is None else [int(side) for side in shape]
 
     def grid(self, index: int) -> Grid | None:
-        """Of an int8 tensor with one scale; None for all others."""
-        found = self.tensor(index).quantization
-        if self.dtype(index) != "int8" or found is None or found.scale is None or len(found.scale) != 1:
+        """Of an int8 or int16 tensor with one scale; None for all others."""
+        found, bits = self.tensor(index).quantization, INTEGERS.get(self.dtype(index))
+        if bits is None or found is None or found.scale is None or len(found.scale) != 1:
             return None
-        return Grid(float(found.scale[0]), int(found.zeroPoint[0]))
+        return Grid(float(found.scale[0]), int(found.zeroPoint[0]), bits)
 
     def constant(self, index: int) -> np.ndarray[Any, Any] | None:
         """The value of a tensor that is not computed."""

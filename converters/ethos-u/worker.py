@@ -17,7 +17,7 @@ from foretelling import predicted
 from io_maps import carried_over, identity
 from passes import PASSES, Pass
 from reference import Reference, samples
-from tflite_graph import Graph
+from tflite_graph import INTEGERS, Graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def check(graph: Graph) -> None:
                 "export the model with fixed ones"
             )
     weighted = [operator for operator in graph.operators if macs(graph, operator)] or graph.operators
-    if not any(graph.dtype(int(operator.outputs[0])) in ("int8", "int16") for operator in weighted):
+    if not any(graph.dtype(int(operator.outputs[0])) in INTEGERS for operator in weighted):
         raise ValueError(
             "the TFLite model computes in float, an Ethos-U in integers alone; quantize it first"
         )
@@ -144,8 +144,17 @@ def same_on_micro(
         return asked, f"{who} answers {len(inputs)} samples bit for bit as LiteRT's reference kernels do"
     return (
         asked,
-        f"{who} answers {len(inputs)} samples as LiteRT's reference kernels do, within {max(steps):.0f} of int8's 256 steps",
+        f"{who} answers {len(inputs)} samples as LiteRT's reference kernels do, "
+        f"within {max(steps):.0f} of {steps_of(graph)}",
     )
+
+
+def steps_of(graph: Graph) -> str:
+    """What the outputs' integers have, in words."""
+    kind = next(
+        (dtype for index in graph.main.outputs if (dtype := graph.dtype(int(index))) in INTEGERS), "int8"
+    )
+    return f"{kind}'s {2 ** INTEGERS[kind]} steps"
 
 
 def tools(hardware: vela.Hardware, applied: dict[str, list[str]]) -> list[ToolRun]:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 TENSORS = "golden.npz"
 TOLERANCE: dict[Precision, float] = {
-    "fp32": 1e-3, "fp16": 1e-3, "int8-weights": 0.05, "int8": 0.05, "int8-dynamic": 0.05, "int4-weights": 0.05,
+    "fp32": 1e-3, "fp16": 1e-3, "int8-weights": 0.05, "int16x8": 0.01, "int8": 0.05, "int8-dynamic": 0.05,
+    "int4-weights": 0.05,
 }  # fmt: skip
 """``max|out - golden| / max|golden|`` on the same kind of machine.
 
 Not 0: thread count and CPU features change the order of float sums. int8: a sum that falls on the other side of
-a rounding step moves one activation by 1/255 of its range, and later layers carry that on;
-products with packed weights may round their activations as well.
+a rounding step moves one activation by 1/255 of its range, and later layers carry that on.
+int16x8 has steps of 1/65534. Products with packed weights may round their activations as well.
 """
 
 

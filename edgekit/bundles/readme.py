@@ -137,7 +137,7 @@ def _feeds(artifact: Artifact) -> str:
 
 def _feed(entry: TensorEntry) -> str:
     transpose = f".transpose({entry.transpose})" if entry.transpose else ""
-    if entry.dtype in ("int8", "uint8"):  # the code that follows puts it on the tensor's grid
+    if entry.dtype in ("int8", "uint8", "int16"):  # the code that follows puts it on the tensor's grid
         return f'golden["in:{entry.source}"]{transpose}'
     return f'golden["in:{entry.source}"]{transpose}.astype("{entry.dtype}")'
 

@@ -23,7 +23,7 @@ ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of the runtime.
 PrecisionOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="auto, fp32, fp16, int8, int8-dynamic, int8-weights, int4-weights; repeatable, or with commas."
+        help="auto, fp32, fp16, int16x8, int8, int8-dynamic, int8-weights, int4-weights; repeatable, or with commas."
     ),
 ]
 CalibOption = Annotated[

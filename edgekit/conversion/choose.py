@@ -21,7 +21,7 @@ WORTHWHILE = 0.97
 """A less exact candidate must take at most this share of the time; below it two runs could choose differently."""
 DEFAULT_MAX_DROP = 0.01
 UNTIMED_ORDER: tuple[Precision, ...] = (
-    "int8", "int8-dynamic", "fp32", "int8-weights", "fp16", "int4-weights",
+    "int8", "int16x8", "int8-dynamic", "fp32", "int8-weights", "fp16", "int4-weights",
 )  # fmt: skip
 """Where nothing was timed. fp16 comes late: CPU runtimes compute it in fp32, at best as fast. Unpacking weights
 costs time that only a measurement weighs against the memory it spares, and 4 bits cost accuracy as well."""

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from edgekit.models import Model
 
 PRECISIONS: tuple[Precision, ...] = (
-    "fp32", "fp16", "int8-weights", "int8", "int8-dynamic", "int4-weights",
+    "fp32", "fp16", "int8-weights", "int16x8", "int8", "int8-dynamic", "int4-weights",
 )  # fmt: skip
 """From the most exact on."""
 AUTOMATIC = tuple(precision for precision in PRECISIONS if precision != "int4-weights")
 """What is planned unasked. int4 costs a transformer three percent of its cosine: that is for the user to decide."""
+STATIC: frozenset[Precision] = frozenset({"int16x8", "int8"})
+"""Whose activations have ranges, found on calibration data."""
 CONVOLUTIONS = {"Conv", "CONV_2D"}
 TEXT_TASKS: frozenset[Task] = frozenset({"text-classification", "sentence-embedding"})
 
@@ -94,6 +96,10 @@ def _chains(catalog: Catalog, model: Model, runtime: TargetRuntime) -> Iterator[
                 takes_quantized = variant.quantized_by == "source"
                 if takes_quantized != quantized and (takes_quantized or links):
                     continue
+                if takes_quantized and variant.precision != (
+                    links[-1].variant.precision if links else "int8"
+                ):
+                    continue  # what was quantized to one width is not compiled as another
                 if _ends_in(link, runtime):
                     yield (*links, link)
                 elif _leads_on(link, quantized=quantized):
@@ -105,7 +111,7 @@ def _leads_on(link: Link, *, quantized: bool) -> bool:
     if link.variant.precision == "fp32":
         return link.converter.runtime is None
     return (
-        link.variant.precision == "int8"
+        link.variant.precision in STATIC
         and not quantized
         and link.variant.quantized_by in ("edgekit", "tool")
     )
@@ -170,7 +176,7 @@ def _task_problem(variant: Variant, wish: Wish) -> str | None:
         return "this variant is not for transformers"
     if (
         wish.is_text
-        and variant.precision == "int8"
+        and variant.precision in STATIC
         and variant.quantized_by == "edgekit"
         and variant.tasks != "text"
     ):
@@ -181,7 +187,9 @@ def _task_problem(variant: Variant, wish: Wish) -> str | None:
 def _calibration_problem(variant: Variant, wish: Wish) -> str | None:
     if variant.needs_calibration and not wish.calibrated:
         what = (
-            "static int8" if variant.precision == "int8" else f"{variant.precision} {variant.name}".rstrip()
+            f"static {variant.precision}"
+            if variant.precision in STATIC
+            else f"{variant.precision} {variant.name}".rstrip()
         )
         return (
             f"{what} needs calibration data: give a folder of samples with --calib,"

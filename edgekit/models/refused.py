@@ -21,7 +21,8 @@ WHOLE_MODEL = "*"
 _UNCOMMON_DTYPES = ("float64", "bfloat16", "complex", "string", "float8", "float4", "int2", "uint2")
 # int4 is for transformers only, whose embedding tables stay in 8 bits: no promise is made of it
 _WEIGHT_SHARE = {
-    "fp32": 1.0, "fp16": 0.5, "int8-weights": 0.25, "int8": 0.25, "int8-dynamic": 0.25, "int4-weights": 0.25,
+    "fp32": 1.0, "fp16": 0.5, "int8-weights": 0.25, "int16x8": 0.25, "int8": 0.25, "int8-dynamic": 0.25,
+    "int4-weights": 0.25,
 }  # fmt: skip
 
 Way = tuple[Converter, ...]

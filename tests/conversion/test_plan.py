@@ -32,6 +32,9 @@ def saved(proto: onnx.ModelProto, path: Path) -> Model:
     return load_model(path)
 
 
+ON_CPUS = tuple(precision for precision in PRECISIONS if precision != "int16x8")
+
+
 def wish(model: Model, task: Task = "image-classification", *, calibrated: bool = True) -> Wish:
     return Wish(model=model, task=task, calibrated=calibrated)
 
@@ -93,7 +96,7 @@ def test_static_int8_without_calibration_data_is_given_up(project: Path, cnn: Mo
 
 @pytest.mark.parametrize("task", ["sentence-embedding", "tensor"])
 def test_transformers_get_dynamic_int8_instead_of_static(project: Path, bert: Model, task: Task) -> None:
-    write_target(project, "board", precisions=PRECISIONS)
+    write_target(project, "board", precisions=ON_CPUS)
     found = reasons(planned("board", wish(bert, task)))
     assert found["onnxruntime int8-dynamic"] is None
     assert "attention mask" in str(found["onnxruntime int8"])
@@ -103,7 +106,7 @@ def test_transformers_get_dynamic_int8_instead_of_static(project: Path, bert: Mo
 def test_convolutions_get_static_int8_instead_of_onnxruntimes_dynamic(
     project: Path, cnn: Model, task: Task
 ) -> None:
-    write_target(project, "board", precisions=PRECISIONS)
+    write_target(project, "board", precisions=ON_CPUS)
     found = reasons(planned("board", wish(cnn, task)))
     assert found["onnxruntime int8"] is None
     assert found["onnxruntime int8-dynamic"] == "this variant is for transformers on text only"
@@ -151,7 +154,7 @@ def test_an_already_quantized_model_is_only_repacked(project: Path, tmp_path: Pa
 
 
 def test_fp32_is_planned_beside_what_was_asked_for(project: Path, cnn: Model) -> None:
-    write_target(project, "board", precisions=PRECISIONS)
+    write_target(project, "board", precisions=ON_CPUS)
     wanted = Wish(model=cnn, task="image-classification", calibrated=True, precisions=("int8",))
     assert [item.precision for item in planned("board", wanted)] == ["fp32", "int8"]
 
@@ -199,6 +202,18 @@ def test_a_float_source_never_goes_straight_to_it(project: Path) -> None:
     write_target(project, "npu", runtime="rknn", format_="rknn", precisions=("int8",))
     found = planned("npu", wish(load_model(data)))
     assert {item.way for item in found} == {"litert > compiler"}
+
+
+def test_what_was_quantized_to_one_width_is_compiled_as_such(cnn: Model) -> None:
+    """The Ethos-U has activations of 8 and of 16 bits; CPUs do not list the second, which is slow there."""
+    found = planned("ethos-u55-128", wish(cnn))
+    widths = {
+        tuple(link.variant.precision for link in item.chain[1:]) for item in found if item.reason is None
+    }
+    assert widths == {("int8", "int8"), ("int16x8", "int16x8")}
+    asked = Wish(model=cnn, task="image-classification", calibrated=True, precisions=("int16x8",))
+    (refused,) = {item.reason for item in planned("raspberry-pi-4", asked) if item.precision == "int16x8"}
+    assert "int16x8 is not native to litert there" in str(refused)
 
 
 def tiny_int8_tflite(path: Path) -> Path:

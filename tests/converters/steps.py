@@ -17,7 +17,7 @@ from edgekit.conversion.protocol import ConversionReply, ConversionRequest, IoMa
 from edgekit.conversion.qdq import quantize
 from edgekit.conversion.workers import run_worker
 from edgekit.strict import read_record
-from edgekit.vocabulary import ArtifactFormat
+from edgekit.vocabulary import ArtifactFormat, Precision
 from tests.graphs import samples, tiny_bert, tiny_cnn, write_samples
 from tests.runtimes import Arrays, run_onnx, run_openvino, run_tflite
 
@@ -114,17 +114,17 @@ class Steps:
         request = self.request(self.onnx, out, variant, activations=activations)
         return out / quantize(request, log=self.log)["artifact"]
 
-    def int8_tflite(self, name: str) -> tuple[Path, IoMap]:
-        """What a converter gets that takes quantized files only."""
+    def quantized_tflite(self, name: str, precision: Precision) -> tuple[Path, IoMap]:
+        """What a converter gets that takes quantized files only; ranges are ai-edge-quantizer's own."""
         litert = load_converter("litert")
-        variant = next(item for item in litert.variants if item.name == "aeq")
+        variant = next(item for item in litert.variants if item.precision == precision)
         made = self.convert(litert, variant, name)
         return made.path, made.reply["io"]
 
     def convert(self, converter: Converter, variant: Variant, name: str = "out") -> Made:
         source, io = self.onnx, None
         if variant.quantized_by == "source":
-            source, io = self.int8_tflite(f"{name}-int8")
+            source, io = self.quantized_tflite(f"{name}-quantized", variant.precision)
         elif converter.accepts == "tflite":
             source, io = DATA / f"{self.model}.tflite", json.loads((DATA / f"{self.model}.json").read_text())
         elif variant.quantized_by == "edgekit":

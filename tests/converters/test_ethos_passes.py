@@ -14,7 +14,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.converters.ethos import kinds, module, read
-from tests.converters.tiny_tflite import FLOAT32, Builder
+from tests.converters.tiny_tflite import FLOAT32, INT16, Builder
 
 SAMPLES = 8
 Made = tuple[Builder, list[int]]
@@ -125,6 +125,27 @@ def test_a_pass_leaves_the_cases_of_others_alone(name: str, tmp_path: Path) -> N
             before = kinds(graph)
             assert not module("passes").PASSES[name].run(graph)
             assert kinds(graph) == before
+
+
+def test_a_clamp_of_16_bits_is_a_saturation_and_a_relu(tmp_path: Path) -> None:
+    """Their zero point is zero, so that half of them lies below the clamp."""
+    b = Builder()
+    x = b.tensor("x", [1, 4, 4, 3], INT16, scale=2 / 32767)
+    real, clamped = b.tensor("real", [1, 4, 4, 3], FLOAT32), b.tensor("clamped", [1, 4, 4, 3], FLOAT32)
+    b.op("DEQUANTIZE", [x], [real], schema.DequantizeOptionsT())
+    b.op("RELU_0_TO_1", [real], [clamped])
+    back = b.tensor("back", [1, 4, 4, 3], INT16, scale=1 / 32767)
+    b.op("QUANTIZE", [clamped], [back], schema.QuantizeOptionsT())
+    source = b.write(tmp_path / "wide.tflite", [back])
+    before, after = read(source), read(source)
+    assert module("passes").PASSES["integer-clamp"].run(after) == ["clamped"]
+    assert kinds(after) == ["QUANTIZE", "RELU"]
+    reference = module("reference").Reference
+    values = np.linspace(-2, 2, 48, dtype=np.float32).reshape(1, 4, 4, 3)
+    (wanted,), (found,) = (reference(graph.packed()).run([values]) for graph in (before, after))
+    # one rounding less than the float way
+    np.testing.assert_allclose(found, wanted, atol=1.01 / 32767)
+    assert (found.min(), found.max()) == (0, pytest.approx(1))
 
 
 def test_a_clamp_that_its_integers_reach_beyond_stays(tmp_path: Path) -> None:

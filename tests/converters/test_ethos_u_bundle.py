@@ -54,6 +54,41 @@ def test_all_of_it_runs_on_the_npu(target: str, bundles: dict[str, Bundle]) -> N
     assert 34_000 < found.cycles < 3_000_000
 
 
+@pytest.fixture(scope="module")
+def wide(bundles: dict[str, Bundle], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The same for the smallest, activations of 16 bits; calibrated and quantized by what ``bundles`` made."""
+    out, target = tmp_path_factory.mktemp("wide"), TARGETS[0]
+    order = Order(
+        model=GHOSTNET,
+        targets=(target,),
+        out=out,
+        effort="fast",
+        samples=16,
+        threads=2,
+        precisions=("int16x8",),
+    )
+    (kept,) = convert(order).bundles
+    return read_bundle(kept.path)
+
+
+def test_activations_of_16_bits_are_nearer_and_cost_what_vela_says(
+    wide: Bundle, bundles: dict[str, Bundle]
+) -> None:
+    narrow, manifest = bundles[TARGETS[0]].manifest, wide.manifest
+    assert (narrow.artifact.precision, manifest.artifact.precision) == ("int8", "int16x8")
+    assert manifest.fidelity is not None
+    assert narrow.fidelity is not None
+    # weights are the same: what is left is their rounding
+    assert manifest.fidelity.sqnr_db > narrow.fidelity.sqnr_db
+    found, before = foretold(wide), foretold(bundles[TARGETS[0]])
+    assert (found.npu_macs_share, found.cpu_operators) == (1.0, ())
+    assert before.cycles < found.cycles < 2 * before.cycles
+    assert found.sram_bytes > 1.5 * before.sram_bytes
+    (compared,) = (note for note in manifest.notes if "tflite-micro" in note and "answers 4 samples" in note)
+    assert "bit for bit" in compared or "within 1 of int16's 65536 steps" in compared
+    assert "artifact/reference.tflite" in run("verify", str(wide.path))
+
+
 def test_larger_units_are_foretold_to_be_faster(bundles: dict[str, Bundle]) -> None:
     times = [foretold(bundles[target]).latency_ms for target in TARGETS]
     assert times == sorted(times, reverse=True)

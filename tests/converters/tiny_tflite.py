@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.models import tflite_building
 
 Array = np.ndarray[Any, Any]
-INT8, INT32, FLOAT32 = (tflite_building.TYPES[name] for name in ("int8", "int32", "float32"))
+INT8, INT16, INT32, FLOAT32 = (tflite_building.TYPES[name] for name in ("int8", "int16", "int32", "float32"))
 _NAMES = {number: name for name, number in tflite_building.TYPES.items()}
 
 
@@ -38,7 +38,7 @@ class Builder:
         signature: list[int] | None = None,
     ) -> int:
         """``scale`` and ``zero_point`` are for int8; ``signature``: -1 for sides that are free. Its index."""
-        is_scaled = kind == INT8 or (kind == INT32 and scale != 0.05)
+        is_scaled = kind in (INT8, INT16) or (kind == INT32 and scale != 0.05)
         index = self.graph.tensor(name, shape, data=data, dtype=_NAMES[kind], scale=scale if is_scaled else 0)
         made = self.tensors[index]
         made.hasRank, made.shapeSignature = True, signature

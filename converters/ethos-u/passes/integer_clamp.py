@@ -5,7 +5,9 @@ three operators on the CPU, and TensorFlow Lite Micro has no kernel for this one
 reach no further than the clamp does, saturation is the clamp.
 
 1. RELU_0_TO_1, RELU, RELU6 and RELU_N1_TO_1 between a DEQUANTIZE and QUANTIZE to int8, one for each scale that is wanted.
-2. Kept as it is where the integers after it reach further than half a step beyond the clamp.
+2. Integers of 16 bits have a zero point of zero and reach below zero: of a clamp that begins there, a RELU behind the
+   QUANTIZE takes that part.
+3. Kept as it is where the integers after it reach further than half a step beyond the clamp.
 """
 
 from __future__ import annotations
@@ -35,8 +37,22 @@ def _replaced(graph: Graph, clamp: Operator) -> bool:
     if around is None:
         return False
     low, high = BOUNDS[graph.op(clamp)]
-    if any(grid.low < low - grid.scale / 2 or grid.high > high + grid.scale / 2 for grid in around.grids):
+    signed = low == 0 and all(grid.bits == 16 for grid in around.grids)
+    if any(
+        (grid.low < low - grid.scale / 2 and not signed) or grid.high > high + grid.scale / 2
+        for grid in around.grids
+    ):
         return False
     like = around.afters[0]
-    around.replace(graph, lambda source, made: simple(graph, "QUANTIZE", [source], [made], like=like))
+
+    def integer(source: int, made: int) -> list[Operator]:
+        if not signed:
+            return [simple(graph, "QUANTIZE", [source], [made], like=like)]
+        whole = graph.add_tensor(made, shape=graph.shape(made), suffix="_signed")
+        return [
+            simple(graph, "QUANTIZE", [source], [whole], like=like),
+            simple(graph, "RELU", [whole], [made]),
+        ]
+
+    around.replace(graph, integer)
     return True

@@ -23,5 +23,5 @@ def _replaced(graph: Graph, operator: Operator) -> bool:
     around = island(graph, operator)
     if around is None:
         return False
-    around.replace(graph, lambda source, made: simple(graph, "LEAKY_RELU", [source], [made], like=operator))
+    around.replace(graph, lambda source, made: [simple(graph, "LEAKY_RELU", [source], [made], like=operator)])
     return True

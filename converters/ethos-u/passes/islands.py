@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tflite_graph import Graph, Grid, Operator
@@ -21,14 +21,14 @@ class Island:
 
     @property
     def source(self) -> int:
-        """The int8 tensor before it."""
+        """The integer tensor before it."""
         return int(self.before.inputs[0])
 
-    def replace(self, graph: Graph, make: Callable[[int, int], Operator]) -> None:
-        """Put ``make(source, made)``, from int8 to int8, in the place of each QUANTIZE; the others go."""
+    def replace(self, graph: Graph, make: Callable[[int, int], Sequence[Operator]]) -> None:
+        """Put ``make(source, made)``, from integers to integers, in the place of each QUANTIZE; the others go."""
         graph.replace(self.operator)
         for after in self.afters:
-            graph.replace(after, make(self.source, int(after.outputs[0])))
+            graph.replace(after, *make(self.source, int(after.outputs[0])))
         real = int(self.before.outputs[0])
         if not graph.users(real) and real not in graph.main.outputs:
             graph.replace(self.before)
