@@ -1,7 +1,8 @@
 """pad-constant-concats: a Concat of a map and constants of one value becomes a Pad.
 
 Of some, onnx2tf 2.6 writes a Concat of the map as it was before a change of layout, which nothing makes any more
-("Input tensor N lacks data" when the file runs). Networks that widen a residual branch with zeros are made that way (BlazeFace).
+("Input tensor N lacks data" when the file runs). Networks that widen a residual branch with zeros are made that way
+(BlazeFace).
 
 1. A Concat of one computed tensor and float constants before or behind it, all of one value: initializers, or a
    ConstantOfShape of a constant shape.
