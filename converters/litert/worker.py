@@ -26,6 +26,8 @@ SMALLEST = 256
 """Elements from which a weight is worth an operator of its own."""
 STEPS = {"static_wi8_ai8": 2**8 - 1, "static_wi8_ai16": 2**16 - 2}
 """Recipe -> into how many steps it divides an activation's range."""
+PRODUCTS = {"ADD", "MUL"}
+"""What computes in 16 bits beside layers in 8. Softmax, means and attention answer with nothing in such a mixture."""
 MOVES = {"RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS"}
 """Operators that compute nothing."""
 
@@ -103,6 +105,7 @@ def quantize(source: Path, artifact: Path, name: str, request: ConversionRequest
     ranges = calibrate(aeq, source, request, io)
     given = hand_over(request.get("ranges", {}), ranges)
     kept = passed_on(source, set(request.get("in_float", ())))
+    wide = passed_on(source, set(request.get("wide", ())), PRODUCTS)
     with tempfile.TemporaryDirectory() as scratch:
         held = Path(scratch, "model.tflite")
         raised = hold_biases(source, held, ranges, STEPS[name])
@@ -110,6 +113,8 @@ def quantize(source: Path, artifact: Path, name: str, request: ConversionRequest
         for operator in kept:
             # it searches for the pattern in the names of all outputs of an operator, a semicolon behind each
             aeq.update_quantization_recipe(f"^{re.escape(operator)};", "*", algorithm_key="no_quantize")
+        for operator in wide:
+            aeq.add_static_config(f"^{re.escape(operator)};", "*", activation_num_bits=16, weight_num_bits=8)
         aeq.quantize(ranges).export_model(str(artifact))
     return tool(
         "ai-edge-quantizer",
@@ -117,12 +122,14 @@ def quantize(source: Path, artifact: Path, name: str, request: ConversionRequest
         recipe=name,
         given_ranges=given,
         in_float=len(kept),
+        wide=len(wide),
         held_biases=raised,
     )
 
 
-def passed_on(source: Path, in_float: Collection[str]) -> list[str]:
-    """The operators of ``in_float`` and those that hand on what they made, by their first output.
+def passed_on(source: Path, chosen: Collection[str], kinds: Collection[str] = ()) -> list[str]:
+    """The operators of ``chosen`` (of ``kinds``, where any are named) and those that hand on what they made, by their
+    first output.
 
     A change of layout between two operators in float would cost two conversions and a rounding.
     """
@@ -131,7 +138,8 @@ def passed_on(source: Path, in_float: Collection[str]) -> list[str]:
     found: dict[str, None] = {}
     for operator in model._get_ops_details():
         made, taken = names[operator["outputs"][0]], names.get(operator["inputs"][0])
-        if taken in found if operator["op_name"] in MOVES else made in in_float:
+        kind = operator["op_name"]
+        if taken in found if kind in MOVES else made in chosen and (not kinds or kind in kinds):
             found[made] = None
     return list(found)
 

@@ -123,7 +123,8 @@ def _print_plan(plans: dict[str, tuple[Candidate, ...]], *, json: bool) -> None:
 def _to_be_built(candidate: Candidate) -> str:
     if not candidate.rescues:
         return "to be built"
-    return f"to be built; at most {candidate.rescues} more with layers in float, should it lose too much"
+    how = "products in 16 bits" if candidate.integers_alone else "layers in float"
+    return f"to be built; at most {candidate.rescues} more with {how}, should it lose too much"
 
 
 def _plan_facts(candidate: Candidate) -> dict[str, object]:

@@ -8,7 +8,7 @@ from edgekit.catalog_schema import Converter, Target, TargetRuntime, Variant
 from edgekit.vocabulary import ArtifactFormat, Precision
 
 MIXED = "mixed"
-"""Said of an int8 candidate with layers in float."""
+"""Said of an int8 candidate with layers in float, or products in 16 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,8 @@ class Candidate:
     """Further candidates that may be made of it where it loses too much, at most."""
     kept_float: tuple[str, ...] = ()
     """Source nodes that stay in float to rescue it."""
+    wide_products: bool = False
+    """Products and sums that edgekit's graph has in float compute in 16 bits to rescue it, where there is no float."""
 
     @property
     def converter(self) -> str:
@@ -45,9 +47,9 @@ class Candidate:
 
     @property
     def variant(self) -> str:
-        """The names of the chain's variants that have one, and whether layers stay in float."""
+        """The names of the chain's variants that have one, and whether some of it is not in int8."""
         names = [link.variant.name for link in self.chain if link.variant.name]
-        return " ".join([*names, MIXED] if self.kept_float else names)
+        return " ".join([*names, MIXED] if self.kept_float or self.wide_products else names)
 
     @property
     def quantizer(self) -> Link:
@@ -77,6 +79,10 @@ class Candidate:
     def keeping(self, names: tuple[str, ...]) -> Candidate:
         """The same with the nodes ``names`` in float."""
         return replace(self, kept_float=names)
+
+    def widened(self) -> Candidate:
+        """The same with products and sums in 16 bits."""
+        return replace(self, wide_products=True)
 
     def without(self, reason: str) -> Candidate:
         """The same, given up for ``reason``."""

@@ -144,7 +144,9 @@ def _judged(candidate: Candidate, wish: Wish, catalog: Catalog, refused: str | N
     if reason:
         return candidate.without(reason)
     return (
-        replace(candidate, rescues=most_evaluations(wish.model)) if can_be_rescued(candidate) else candidate
+        replace(candidate, rescues=most_evaluations(candidate, wish.model))
+        if can_be_rescued(candidate)
+        else candidate
     )
 
 

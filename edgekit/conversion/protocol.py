@@ -55,6 +55,8 @@ class ConversionRequest(TypedDict):
     """For variants that take the grid: smallest and largest value of each activation, by its name in ``source``."""
     in_float: NotRequired[list[str]]
     """For variants that take the grid: operators of ``source`` that stay in float, by the first tensor they make."""
+    wide: NotRequired[list[str]]
+    """The same: operators whose products and sums compute in 16 bits, where a target has no floats."""
     progress: NotRequired[str]
     """A file whose one line, ``0.25 what is under way``, a long-running worker may keep up to date."""
 

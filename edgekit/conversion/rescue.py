@@ -58,12 +58,16 @@ def is_own_int8(candidate: Candidate) -> bool:
 
 
 def can_be_rescued(candidate: Candidate) -> bool:
-    """Whether layers can be left in float: where edgekit says which, and the target computes in float at all."""
-    return is_own_int8(candidate) and not candidate.integers_alone and not candidate.kept_float
+    """Whether edgekit says what leaves int8, and the target has more: float, or activations of 16 bits."""
+    if not is_own_int8(candidate) or candidate.kept_float or candidate.wide_products:
+        return False
+    return not candidate.integers_alone or "int16x8" in candidate.runtime.precisions
 
 
-def most_evaluations(model: Model) -> int:
+def most_evaluations(candidate: Candidate, model: Model) -> int:
     """How many candidates a rescue may have to make and compare; announced before anything is done."""
+    if candidate.integers_alone:
+        return 1
     operators = graph_facts(model).operators
     return evaluations(sum(operators.get(name, 0) for name in WEIGHTED))
 

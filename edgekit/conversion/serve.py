@@ -100,7 +100,8 @@ class Server:
     said: list[str] = field(default_factory=list)
     """What ``convert`` says of the targets, beside what the bundles keep."""
     _tried: dict[Path, Tried] = field(default_factory=dict)
-    _rescues: dict[Path, Rescue] = field(default_factory=dict)
+    _notes: dict[Path, str] = field(default_factory=dict)
+    """How the candidate in a folder was rescued."""
     _isa: dict[Path, IsaCheck] = field(default_factory=dict)
 
     @classmethod
@@ -142,7 +143,8 @@ class Server:
             for candidate in open_ones(candidates):
                 result = self._try(candidate, ahead.build)
                 if isinstance(result, Dropped) and can_be_rescued(candidate) and _is_too_far(result):
-                    result, rescued = self._rescue(candidate, result)
+                    rescue = self._widen if candidate.integers_alone else self._rescue
+                    result, rescued = rescue(candidate, result)
                     entrants += rescued
                 if isinstance(result, Entrant):
                     entrants.append(result)
@@ -242,8 +244,18 @@ class Server:
             return _more(lost, f"not mended by {len(ordered)} layers in float ({share:.0%} of the MACs)"), []
         kept = tuple(layer for layer in ordered if layer.node in found.candidate.kept_float)
         rescue = Rescue(lost=lost.reason, kept=kept, macs_share=sum(map(table.share, kept)))
-        self._rescues[found.folder] = rescue
+        self._notes[found.folder] = rescue.note
         return _more(lost, f"mended with {len(kept)} of {len(table.layers)} layers in float"), [found]
+
+    def _widen(self, candidate: Candidate, lost: Dropped) -> tuple[Dropped, list[Entrant]]:
+        """The same where there is no float: products and sums that int8 does not hold in 16 bits."""
+        self.progress.total += 2
+        what = "products and sums in 16 bits"
+        found = self._try(candidate.widened(), self.workshop.build, f", {what}")
+        if not isinstance(found, Entrant):
+            return _more(lost, f"not mended by {what}: {found.reason}"), []
+        self._notes[found.folder] = f"{what}, because of plain int8: {lost.reason}"
+        return _more(lost, f"mended by {what}"), [found]
 
     def _timed(
         self, target: Target, entrants: Sequence[Entrant]
@@ -285,8 +297,8 @@ class Server:
                 "candidates": beaten,
             }
         )
-        rescue = self._rescues.get(kept.folder)
-        reason = f"{choice.reason}; {rescue.note}" if rescue else choice.reason
+        rescued = self._notes.get(kept.folder)
+        reason = f"{choice.reason}; {rescued}" if rescued else choice.reason
         table, missing = self._sensitivity(kept)
         integers = integers_note(kept.candidate, tried, self.intake.model)
         if integers:
@@ -313,7 +325,7 @@ class Server:
 
     def _sensitivity(self, kept: Entrant) -> tuple[str | None, list[str]]:
         """Write what each layer loses into the bundle: the file's name, or a note on why there is none."""
-        rescued = kept.folder in self._rescues
+        rescued = kept.folder in self._notes
         if not is_own_int8(kept.candidate) or not (rescued or self.order.effort != "fast"):
             return None, []
         self.progress.total += 1

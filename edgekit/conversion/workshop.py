@@ -56,6 +56,8 @@ class Stage:
     """Of the activations, by their names in this file; None where the file says them or nobody asked."""
     in_float: tuple[str, ...] = ()
     """Operators of this file that edgekit's graph computes in float; none where the target has integers alone."""
+    wide: tuple[str, ...] = ()
+    """Those of them whose products and sums compute in 16 bits, where the target has no floats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,7 @@ class Workshop:
                 io=reply["io"],
                 ranges=stage.ranges and _renamed(stage.ranges, reply.get("source_tensors", {})),
                 in_float=_operators(stage.in_float, reply.get("source_nodes", {})),
+                wide=_operators(stage.wide, reply.get("source_nodes", {})),
             )
         assert finished is not None  # a chain has a link
         return Built(
@@ -212,9 +215,13 @@ class Workshop:
         stage = Stage(path=quantized.artifact, sha256=quantized.sha256)
         if variant.takes == "grid":
             ranges = json.loads((quantized.folder / RANGES).read_text())
-            floats = () if candidate.integers_alone else json.loads((quantized.folder / IN_FLOAT).read_text())
+            floats = tuple(json.loads((quantized.folder / IN_FLOAT).read_text()))
             stage = Stage(
-                path=quantized.folder / GRID, sha256=quantized.sha256, ranges=ranges, in_float=tuple(floats)
+                path=quantized.folder / GRID,
+                sha256=quantized.sha256,
+                ranges=ranges,
+                in_float=() if candidate.integers_alone else floats,
+                wide=floats if candidate.wide_products else (),
             )
         return stage, list(quantized.reply["notes"]), steps
 
@@ -285,6 +292,7 @@ class Workshop:
             "io": stage.io,
             "ranges": stage.ranges if variant.takes == "grid" else None,
             "in_float": stage.in_float if variant.takes == "grid" else None,
+            "wide": stage.wide if variant.takes == "grid" else None,
             "converter": converter.id,
             "precision": variant.precision,
             "options": dict(options),
@@ -298,7 +306,7 @@ class Workshop:
             request = self._request(stage, out, variant.precision, options, calibrated=calibrated)
             if variant.takes == "grid" and stage.ranges is not None:
                 request["ranges"] = dict(stage.ranges)
-                request["in_float"] = list(stage.in_float)
+                request["in_float"], request["wide"] = list(stage.in_float), list(stage.wide)
             log = self._log(converter.id, key)
             return run_worker(converter, folder, request, log=log, stopped=self.stopped)
 

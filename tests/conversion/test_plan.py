@@ -211,6 +211,9 @@ def test_what_was_quantized_to_one_width_is_compiled_as_such(cnn: Model) -> None
         tuple(link.variant.precision for link in item.chain[1:]) for item in found if item.reason is None
     }
     assert widths == {("int8", "int8"), ("int16x8", "int16x8")}
+    # int8 has a rescue there, too: one more candidate
+    (narrow,) = (item for item in found if item.precision == "int8" and item.reason is None)
+    assert (narrow.rescues, narrow.widened().variant) == (1, "mixed")
     asked = Wish(model=cnn, task="image-classification", calibrated=True, precisions=("int16x8",))
     (refused,) = {item.reason for item in planned("raspberry-pi-4", asked) if item.precision == "int16x8"}
     assert "int16x8 is not native to litert there" in str(refused)

@@ -29,6 +29,18 @@ def constants(model: onnx.ModelProto) -> dict[str, Array]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
 
 
+def scales(qdq: onnx.ModelProto) -> dict[str, Array]:
+    """Of each layer's weights, one a channel, by node name."""
+    values = constants(qdq)
+    makers = {node.output[0]: node.input for node in qdq.graph.node if node.op_type == "DequantizeLinear"}
+    return {
+        name: values[makers[node.input[1]][1]]
+        for name in layers(qdq)
+        for node in qdq.graph.node
+        if node.name == name
+    }
+
+
 def layers(qdq: onnx.ModelProto) -> dict[str, Array]:
     """Integers of each layer's weights, by node name."""
     values = constants(qdq)
@@ -116,6 +128,21 @@ def test_litert_leaves_in_float_what_it_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_litert_computes_sums_in_16_bits_where_it_is_told(tmp_path: Path) -> None:
+    """Of the operators it is given products and sums alone; the layers around them stay in 8 bits."""
+    steps, litert = Steps("tiny_cnn", tmp_path), load_converter("litert")
+    variant = next(item for item in litert.variants if item.takes == "grid")
+    io = json.loads((DATA / "tiny_cnn.json").read_text())
+    request = steps.request(DATA / "tiny_cnn.tflite", tmp_path / "out", variant, io)
+    request["wide"] = ["add_out__raw", "pool_out"]
+    reply = run_worker(litert, CONVERTERS / "litert", request, log=steps.log)
+    assert reply["tools"][0]["arguments"]["wide"] == 1
+    model = Interpreter(str(tmp_path / "out" / "model.tflite"))
+    dtypes = {detail["index"]: np.dtype(detail["dtype"]).name for detail in model.get_tensor_details()}
+    made = {item["op_name"]: dtypes[item["outputs"][0]] for item in model._get_ops_details()}
+    assert (made["ADD"], made["CONV_2D"], made["MEAN"]) == ("int16", "int8", "int8")
+
+
 @pytest.mark.network
 @pytest.mark.slow
 def test_what_a_transposed_convolution_makes_before_its_bias_has_no_source(tmp_path: Path) -> None:
@@ -199,6 +226,16 @@ def test_litert_gets_the_very_integers_of_the_qdq_graph(tmp_path: Path) -> None:
         bytes(np.sort(weights.astype(np.int8).reshape(-1))) for weights in tflite_weights(folders["int8"])
     }
     assert {bytes(np.sort(weights.reshape(-1))) for weights in wanted.values()} <= found
+
+    # and the scales that they were written with, found again from the largest weight: a rounding of float32 apart
+    model = Interpreter(str(folders["int8"] / "model.tflite"))
+    written = [
+        np.sort(np.ravel(detail["quantization_parameters"]["scales"]))
+        for detail in model.get_tensor_details()
+    ]
+    for values in scales(onnx.load(folders["quantized"] / "qdq.onnx")).values():
+        same = [other for other in written if other.size == values.size]
+        assert any(np.allclose(other, np.sort(values), rtol=1e-6, atol=0) for other in same)
 
 
 def tflite_weights(folder: Path) -> list[Array]:
