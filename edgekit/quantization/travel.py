@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 from edgekit.quantization.naming import quantized_name
 from edgekit.quantization.observers import Range
-from edgekit.quantization.placement import WEIGHTED
+from edgekit.quantization.placement import QUANTIZED_OPERATORS, WEIGHTED
 
 Array = np.ndarray[Any, Any]
 
@@ -64,7 +64,8 @@ def activation_ranges(source: onnx.ModelProto, quantized: onnx.ModelProto) -> di
 def nodes_in_float(source: onnx.ModelProto, quantized: onnx.ModelProto) -> list[str]:
     """Names of the nodes of ``source`` that compute in float in ``quantized``.
 
-    In integers compute: layers whose weights are integers, other nodes between pairs, and what went into a range.
+    In integers compute: layers whose weights are integers, operators without weights that have integer kernels, where they
+    stand between pairs, and what went into a range.
     """
     makers = {name: node for node in quantized.graph.node for name in node.output}
     rounded = {node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
@@ -79,7 +80,8 @@ def nodes_in_float(source: onnx.ModelProto, quantized: onnx.ModelProto) -> list[
             return False
         if twin.op_type in WEIGHTED and is_integer(twin.input[1]):
             return False
-        return not (twin.input and is_integer(twin.input[0]) and rounded & set(twin.output))
+        between = twin.input and is_integer(twin.input[0]) and rounded & set(twin.output)
+        return not (between and twin.op_type in QUANTIZED_OPERATORS)
 
     return [node.name for node in source.graph.node if is_float(node)]
 

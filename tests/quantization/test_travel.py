@@ -18,7 +18,7 @@ from edgekit.conversion.workers import run_worker
 from edgekit.models import load_model, prepare_onnx
 from edgekit.quantization.travel import activation_ranges, nodes_in_float
 from tests.converters.steps import CONVERTERS, DATA, Steps, load_converter, need_environment
-from tests.graphs import Graph, floats, renamed
+from tests.graphs import Graph, floats, renamed, samples, write_samples
 from tests.runtimes import run_onnx
 
 GHOSTNET = Path(__file__).parents[2] / "examples" / "ghostnet" / "ghostnet.onnx"
@@ -99,6 +99,31 @@ def test_ranges_are_those_of_the_pairs_and_reach_what_a_relu_was_fused_into(made
 def test_nodes_in_float_are_those_that_no_pair_surrounds(made: Path) -> None:
     source, qdq = onnx.load(made / "tiny_cnn.onnx"), onnx.load(made / "qdq" / "qdq.onnx")
     assert json.loads((made / "qdq" / IN_FLOAT).read_text()) == nodes_in_float(source, qdq) == ["softmax"]
+
+
+def test_a_factor_between_pairs_is_in_float(tmp_path: Path) -> None:
+    """Its inputs come out of a pair and its result goes into one; still, nothing multiplies integers there."""
+    g = Graph(6)
+    x = g.node("Conv", ["x", g.weight("w", (8, 3, 3, 3), 0.3)], "conv1")
+    x = g.node("Mul", [x, g.weight("factor", (1, 8, 1, 1), 1.0)], "factors")
+    renamed(g, g.node("Conv", [x, g.weight("v", (4, 8, 1, 1), 0.3)], "conv2"), "y")
+    model = g.model([floats("x", 1, 3, 8, 8)], [floats("y", 1, 4, 6, 6)])
+    calibration = write_samples(samples(model, 8), tmp_path / "calibration")
+    onnx.save(model, tmp_path / "model.onnx")
+    out = tmp_path / "out"
+    out.mkdir()
+    request: ConversionRequest = {
+        "source": str(tmp_path / "model.onnx"),
+        "io": None,
+        "out_dir": str(out),
+        "precision": "int8",
+        "options": {"int8_activations": "uint8", "effort": "fast"},
+        "calibration": str(calibration),
+        "task": "tensor",
+        "threads": 1,
+    }
+    quantize(request, log=tmp_path / "log")
+    assert json.loads((out / IN_FLOAT).read_text()) == ["factors"]
 
 
 def test_a_layer_that_is_kept_is_in_float(tmp_path: Path) -> None:
