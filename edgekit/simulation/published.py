@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from edgekit.simulation.crossing import Point
 from edgekit.simulation.layer import KINDS, Layer
@@ -51,7 +52,8 @@ def model_terms() -> Mapping[str, Terms]:
     for row in _rows("models.csv"):
         model, wanted = row.pop("model"), row.pop("kind")
         kind = next(known for known in KINDS if known == wanted)
-        layers[model].append(Layer(kind=kind, **{name: int(value) for name, value in row.items()}))
+        sizes: dict[str, Any] = {name: int(value) for name, value in row.items()}
+        layers[model].append(Layer(kind=kind, **sizes))
     return {name: terms_of(found) for name, found in layers.items()}
 
 
