@@ -25,7 +25,7 @@ def edgekit(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         cwd=folder,
-        env=os.environ | {"COLUMNS": "120"},
+        env=os.environ | {"COLUMNS": "80"},
         check=False,
     )
 
@@ -84,10 +84,13 @@ def test_the_table_names_error_and_interval(tmp_path: Path, mobilenet: Path) -> 
 def test_all_boards_in_one_table(tmp_path: Path, mobilenet: Path) -> None:
     done = edgekit(tmp_path, "estimate", mobilenet)
     assert done.returncode == 0
-    rows = [line for line in done.stdout.splitlines() if "%" in line]
+    table = done.stdout.partition("measured with")[0].splitlines()
+    rows = [line for line in table if {"fp32", "fp16", "int8"}.intersection(line.split())]
     boards = {(words[0], *{"fp32", "fp16", "int8"}.intersection(words)) for words in map(str.split, rows)}
     assert len(boards) == len(rows)
-    assert len({board for board, *_ in boards}) >= 11
+    # 80 columns, and no name is broken or cut
+    assert max(map(len, map(str.rstrip, table))) <= 80
+    assert {board for board, *_ in boards} >= {"jetson-xavier-cpu", "raspberry-pi-zero-2-w"}
 
 
 def test_a_graph_unlike_the_measured_ones_is_marked(tmp_path: Path) -> None:
