@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgekit.cli.facts import binary, usable_catalog
 from edgekit.cli.inspect import load_shaped, memory_facts
-from edgekit.cli.options import ModelArgument, ShapeOption, read_milliseconds, read_shapes
+from edgekit.cli.options import ModelArgument, ShapeOption, read_milliseconds, read_precision, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, print_wrapped, progress
 from edgekit.errors import GateFailedError
-from edgekit.vocabulary import Precision
 
 if TYPE_CHECKING:
     from edgekit.simulation import Prediction
+    from edgekit.vocabulary import Precision
 
 
 def estimate(
@@ -48,7 +48,9 @@ def estimate(
     from edgekit.simulation import estimate as run
 
     limit, shapes = read_milliseconds(latency), read_shapes(shape)
-    asked = Asked(runtime=runtime, precision=_read_precision(precision), threads=threads)
+    asked = Asked(
+        runtime=runtime, precision=read_precision(precision) if precision else None, threads=threads
+    )
     with progress("edgekit estimate") as advance:
         loaded = load_shaped(resolve(model, advance), shapes)
     found = run(loaded, on or [], usable_catalog(), asked)
@@ -65,16 +67,6 @@ def estimate(
             f"{loaded.path}: nothing is predicted below {limit:g} ms; the fastest is {best.device} "
             f"({best.speed.runtime} {best.speed.precision}) at {best.latency_ms.p50:.3g} ms"
         )
-
-
-def _read_precision(text: str | None) -> Precision | None:
-    if text is None:
-        return None
-    known: tuple[Precision, ...] = get_args(Precision)
-    for precision in known:
-        if precision == text:
-            return precision
-    raise typer.BadParameter(f"--precision {text}: one of {', '.join(known)}")
 
 
 def _facts(item: Prediction) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_a_large_dense_layer_is_bound_by_its_weights(tmp_path: Path) -> None:
     nodes = [node("Conv", "x k", "c"), node("Flatten", "c", "f"), node("Gemm", "f w", "y")]
     constants = {"k": np.zeros((8, 3, 3, 3), np.float32), "w": np.zeros((8 * 900, 1000), np.float32)}
     path = saved(tmp_path, model(nodes, [value("x", 1, 3, 32, 32)], [value("y", 1, 1000)], constants))
-    floats, _ = times(path, "rk3588")
+    floats, _ = times(path, "raspberry-pi-5")
     slowest = floats.layers[0]
     assert (slowest.kind, slowest.bound, slowest.layer.op) == ("dense", "memory", "Gemm")
     assert slowest.share > 0.8
