@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -78,6 +78,23 @@ def alone(final: Path) -> Iterator[None]:
     with final.with_name(f"{final.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def make_once(final: Path, make: Callable[[Path, Path], None], *, anew: bool = False) -> None:
+    """Make ``final`` aside and move it into place where it is not there yet, or ``anew``; others wait meanwhile.
+
+    ``make`` gets the path to make, and a folder to work in.
+    """
+    if final.exists() and not anew:
+        return
+    with alone(final):
+        if final.exists() and not anew:  # another process made it while this one waited
+            return
+        with staging_folder(final.parent) as staging:
+            made, work = staging / final.name, staging / "work"
+            work.mkdir()
+            make(made, work)
+            move_into_place(made, final)
 
 
 def move_into_place(staged: Path, final: Path) -> None:

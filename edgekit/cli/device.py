@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.output import JsonOption, note, print_json, progress
+from edgekit.cli.options import BundleArgument
+from edgekit.cli.output import JsonOption, note, print_json, print_table, print_wrapped, progress
+from edgekit.errors import GateFailedError
+
+if TYPE_CHECKING:
+    from edgekit.profiling.answering import DeviceAnswer
 
 app = typer.Typer(
-    help="Make devices ready that are not this machine.", no_args_is_help=True, rich_markup_mode=None
+    help="Make devices ready that are not this machine, and try bundles on them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 setup = typer.Typer(
     help="Make what a kind of device needs, in the cache.", no_args_is_help=True, rich_markup_mode=None
@@ -59,3 +66,66 @@ def setup_emulated(json: JsonOption = False) -> None:
     note(f"ready in {found.sysroot.parent}; use it as emulated:TARGET, such as emulated:raspberry-pi-4")
     if found.why_no_counts:
         note(f"bundles run there, but instructions are not counted: {found.why_no_counts}")
+
+
+@app.command("test")
+def try_bundle(
+    bundle: BundleArgument,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on",
+            help="Device, as of verify, or emulated:CORE; repeatable. Default: this machine and every core "
+            "that can be emulated.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Does the bundle load on each core, and answer as on its build host? Bits, differences, instructions.
+
+    Unasked it is this machine, a Cortex-A53, A72 and A76, and on x86 a processor without VNNI (emulated:haswell).
+    Exit 1 where it does not load, or its golden pair does not hold.
+
+    Example: edgekit device test out/net-raspberry-pi-4.edgekit
+    """
+    from edgekit.bundles import read_bundle
+    from edgekit.devices import open_device
+    from edgekit.profiling.answering import answers_on, everywhere
+
+    opened = read_bundle(bundle)
+    devices = [open_device(spec, told=note) for spec in on or everywhere()]
+    with progress("edgekit device test") as advance:
+        found = list(answers_on(opened, devices, advance))
+    failed = [item.device for item in found if not item.holds]
+    if json:
+        facts = [item.facts() for item in found]
+        print_json({"bundle": str(bundle), "ok": not failed, "devices": facts})
+    else:
+        _print_answers(found)
+    if failed:
+        raise GateFailedError(f"{bundle}: does not hold on {', '.join(failed)}")
+
+
+def _print_answers(found: list[DeviceAnswer]) -> None:
+    columns = ["device~", "8-bit\nsums", "golden", "equal\nbits>", "largest\ndiff.>", "M\ninstr.>"]
+    print_table(columns, [_answer_row(item) for item in found])
+    for item in found:
+        known = item.core.lower() in item.device
+        if said := "; ".join(part for part in ("" if known else item.core, item.why) if part):
+            print_wrapped(f"{item.device}: {said}")
+    for why in dict.fromkeys(item.why_no_instructions for item in found if item.kind == "emulated"):
+        if why:
+            note(f"no instructions: {why}")
+
+
+def _answer_row(item: DeviceAnswer) -> list[str]:
+    golden = item.golden
+    state = "holds" if item.holds else "fails" if item.loads else "no load"
+    return [
+        item.device,
+        item.integer_sums or "",
+        state,
+        f"{golden.equal_share:.1%}" if golden else "",
+        f"{golden.max_difference:.2g}" if golden else "",
+        f"{item.instructions / 1e6:.1f}" if item.instructions else "",
+    ]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgekit.cli.facts import binary, usable_catalog
 from edgekit.cli.inspect import load_shaped, memory_facts
-from edgekit.cli.options import ModelArgument, ShapeOption, read_milliseconds, read_shapes
-from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.options import ModelArgument, ShapeOption, read_milliseconds, read_precision, read_shapes
+from edgekit.cli.output import JsonOption, note, print_json, print_table, print_wrapped, progress
 from edgekit.errors import GateFailedError
-from edgekit.vocabulary import Precision
 
 if TYPE_CHECKING:
     from edgekit.simulation import Prediction
+    from edgekit.vocabulary import Precision
 
 
 def estimate(
@@ -48,7 +48,9 @@ def estimate(
     from edgekit.simulation import estimate as run
 
     limit, shapes = read_milliseconds(latency), read_shapes(shape)
-    asked = Asked(runtime=runtime, precision=_read_precision(precision), threads=threads)
+    asked = Asked(
+        runtime=runtime, precision=read_precision(precision) if precision else None, threads=threads
+    )
     with progress("edgekit estimate") as advance:
         loaded = load_shaped(resolve(model, advance), shapes)
     found = run(loaded, on or [], usable_catalog(), asked)
@@ -65,16 +67,6 @@ def estimate(
             f"{loaded.path}: nothing is predicted below {limit:g} ms; the fastest is {best.device} "
             f"({best.speed.runtime} {best.speed.precision}) at {best.latency_ms.p50:.3g} ms"
         )
-
-
-def _read_precision(text: str | None) -> Precision | None:
-    if text is None:
-        return None
-    known: tuple[Precision, ...] = get_args(Precision)
-    for precision in known:
-        if precision == text:
-            return precision
-    raise typer.BadParameter(f"--precision {text}: one of {', '.join(known)}")
 
 
 def _facts(item: Prediction) -> dict[str, Any]:
@@ -98,8 +90,9 @@ def _facts(item: Prediction) -> dict[str, Any]:
 
 
 def _print(found: list[Prediction], limit: float | None) -> None:
-    columns = ("target", "runtime", "precision", "thr.>", "ms>", "4 of 5 in>", "error>", "")
+    columns = ("target~", "runtime", "prec.", "thr.>", "ms>", "4 of 5 in>", "error\n%>")
     print_table(columns, [_row(item, limit) for item in found])
+    print_wrapped(f"measured with {_versions(found)}")
     note(
         "predicted from the graph; error: median / 90th percentile for families of models that the fit had not seen"
     )
@@ -139,11 +132,18 @@ def _row(item: Prediction, limit: float | None) -> tuple[str, ...]:
     marks = ("" if item.in_domain else "?") + ("~" if limit is not None and latency.high >= limit else "")
     return (
         item.device,
-        f"{speed.runtime} {speed.version}",
+        speed.runtime,
         speed.precision,
         str(speed.threads or "-"),
-        f"{latency.p50:.3g}",
+        f"{marks} {latency.p50:.3g}".lstrip(),
         f"{latency.low:.3g}-{latency.high:.3g}",
-        f"{speed.error_pct.median:.0f}/{speed.error_pct.p90:.0f} %",
-        marks,
+        f"{speed.error_pct.median:.0f}/{speed.error_pct.p90:.0f}",
     )
+
+
+def _versions(found: list[Prediction]) -> str:
+    """Of each runtime those in the table: ``ncnn 2023-05-04, 2023-08-25; tflite 2.7.1``."""
+    versions: dict[str, set[str]] = {}
+    for item in found:
+        versions.setdefault(item.speed.runtime, set()).add(item.speed.version)
+    return "; ".join(f"{runtime} {', '.join(sorted(known))}" for runtime, known in sorted(versions.items()))

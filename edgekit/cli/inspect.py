@@ -9,6 +9,7 @@ import typer
 from edgekit.cli.facts import binary, print_facts, si, usable_catalog
 from edgekit.cli.options import ModelArgument, ShapeOption, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.slow_layers import latency_facts, print_slow_layers
 from edgekit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
     from edgekit.models import GraphFacts, Model, Refusal, TensorSpec
     from edgekit.simulation.budget import TargetPeak
+    from edgekit.simulation.by_layer import TimeByLayer
     from edgekit.simulation.memory import MemoryPrediction
     from edgekit.vocabulary import RuntimeId
 
     Refused = dict[str, dict[RuntimeId, tuple[Refusal, ...]]]
     Peaks = dict[str, tuple[TargetPeak, ...]]
+    Times = dict[str, list[TimeByLayer]]
 
 _HEAVIEST = 8
 _ROWS_A_REASON = 3
@@ -37,8 +40,9 @@ def inspect(
     """Show operators, MACs, parameters, memory and licence of a model, and what will not run on a target.
 
     MACs and peak activation memory are at batch 1 unless --shape says otherwise. With a target, the peak memory of
-    each runtime there is predicted, with the interval that four of five measurements lie in. Exit code 0 where every target
-    asked for has a runtime that takes the whole model; 1 where one has none, or the file is no sound model.
+    each runtime there is predicted, with the interval that four of five measurements lie in; where latencies of the
+    target were published, so are the layers that dominate its time. Exit code 0 where every target asked for has a
+    runtime that takes the whole model; 1 where one has none, or the file is no sound model.
 
     Example: edgekit inspect net.onnx -t raspberry-pi-5 --shape x:1,3,640,640
     """
@@ -52,10 +56,11 @@ def inspect(
         facts = graph_facts(loaded)
         refused = _refused(loaded, target or [])
         peaks = _peaks(loaded, target or [])
+        times = _times(loaded, target or [])
     if json:
-        print_json(_facts(loaded, facts, refused, peaks))
+        print_json(_facts(loaded, facts, refused, peaks, times))
     else:
-        _print(loaded, facts, refused, peaks)
+        _print(loaded, facts, refused, peaks, times)
     _judge(loaded, refused)
 
 
@@ -103,6 +108,26 @@ def _peaks(model: Model, targets: list[str]) -> Peaks:
         return {}
 
 
+def _times(model: Model, targets: list[str]) -> Times:
+    """None of a graph that does not tell, and on targets whose speed nobody published."""
+    if not targets:
+        return {}
+    from edgekit.simulation.asking import precisions_of
+    from edgekit.simulation.by_layer import times_on
+    from edgekit.simulation.layers import layers_of
+
+    catalog = usable_catalog()
+    try:
+        layers = layers_of(model)
+    except ModelError:
+        return {}
+    found = {}
+    for name in targets:
+        target = catalog.target(name)
+        found[name] = times_on(target, catalog.profile(target.profile), layers, precisions_of(model))
+    return found
+
+
 def _judge(model: Model, refused: Refused) -> None:
     """Exit 1, after the facts, where the model cannot run."""
     if not refused and model.unknown_operators:
@@ -119,7 +144,7 @@ def _runs(runtimes: dict[RuntimeId, tuple[Refusal, ...]]) -> bool:
 # --- as JSON ---------------------------------------------------------------------------------------------
 
 
-def _facts(model: Model, facts: GraphFacts, refused: Refused, peaks: Peaks) -> dict[str, Any]:
+def _facts(model: Model, facts: GraphFacts, refused: Refused, peaks: Peaks, times: Times) -> dict[str, Any]:
     return {
         "model": str(model.path),
         "format": model.format,
@@ -148,7 +173,11 @@ def _facts(model: Model, facts: GraphFacts, refused: Refused, peaks: Peaks) -> d
         ],
         "notes": list(facts.notes),
         "targets": [
-            {**_target(name, runtimes, facts), "memory": [_peak_facts(peak) for peak in peaks.get(name, ())]}
+            {
+                **_target(name, runtimes, facts),
+                "memory": [_peak_facts(peak) for peak in peaks.get(name, ())],
+                "latency": [latency_facts(item) for item in times.get(name, ())],
+            }
             for name, runtimes in refused.items()
         ],
     }
@@ -212,7 +241,7 @@ def _share(refusal: Refusal, facts: GraphFacts) -> float | None:
 # --- as text ---------------------------------------------------------------------------------------------
 
 
-def _print(model: Model, facts: GraphFacts, refused: Refused, peaks: Peaks) -> None:
+def _print(model: Model, facts: GraphFacts, refused: Refused, peaks: Peaks, times: Times) -> None:
     opset = f", opset {model.opset}" if model.opset else ""
     print_facts(
         f"{model.path.name}: {model.format}{opset}, {binary(model.size_bytes)}",
@@ -233,6 +262,7 @@ def _print(model: Model, facts: GraphFacts, refused: Refused, peaks: Peaks) -> N
     for name, runtimes in refused.items():
         _print_target(name, runtimes, facts)
         _print_peaks(name, peaks.get(name, ()))
+        print_slow_layers(name, times.get(name, []))
     for line in facts.notes:
         note(line)
 

@@ -77,6 +77,16 @@ def read_precisions(given: list[str] | None) -> tuple[Precision, ...]:
     return tuple(precision for precision in PRECISIONS if precision in asked)
 
 
+def read_precision(text: str) -> Precision:
+    """One precision; another word is a mistake in the command line (exit 2)."""
+    from edgekit.conversion.plan import PRECISIONS
+
+    for precision in PRECISIONS:
+        if precision == text:
+            return precision
+    raise typer.BadParameter(f"--precision {text}: one of {', '.join(PRECISIONS)}")
+
+
 def read_share(text: str | None) -> float | None:
     """``1%`` or ``0.01`` as 0.01."""
     if text is None:

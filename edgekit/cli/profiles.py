@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -18,7 +18,10 @@ from edgekit.cli.facts import (
     si,
     usable_catalog,
 )
-from edgekit.cli.output import JsonOption, note, print_json, print_table
+from edgekit.cli.options import read_precision
+from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.errors import EdgekitError
+from edgekit.vocabulary import PredictedRuntime
 
 if TYPE_CHECKING:
     from edgekit.catalog_schema import Accelerator, CpuCluster, Profile
@@ -79,6 +82,54 @@ def check(
         print_errors(files or [])
 
 
+@app.command("probes")
+def probes(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...", help="Files or zoo ids to choose from; default: what of the zoo is fetched."
+        ),
+    ] = None,
+    runtime: Annotated[str, typer.Option(help="The runtime you will time them with.")] = "litert",
+    precision: Annotated[str, typer.Option(help="The precision you will time them in.")] = "fp32",
+    count: Annotated[int, typer.Option(min=1, help="How many to measure.")] = 5,
+    json: JsonOption = False,
+) -> None:
+    """Recommend which models to time on a new board: those that tell the most of all others, the most telling first.
+
+    Their times go into the CSV file that profiles fit takes.
+
+    Example: edgekit profiles probes mobilenet.onnx yolo.onnx vgg.onnx resnet.onnx bert.onnx vit.onnx
+    """
+    from edgekit.cli.inspect import load_shaped
+    from edgekit.models.zoo import entries, is_fetched, resolve
+    from edgekit.simulation.layers import layers_of
+    from edgekit.simulation.probing import recommend
+    from edgekit.simulation.terms import terms_of
+
+    if runtime not in get_args(PredictedRuntime):
+        raise typer.BadParameter(f"--runtime {runtime}: one of {', '.join(get_args(PredictedRuntime))}")
+    wanted = read_precision(precision)
+    names = models or [model.id for model in entries().values() if is_fetched(model)]
+    with progress("edgekit profiles probes") as advance:
+        paths = {name: resolve(name, advance) for name in names}
+    terms = {name: terms_of(layers_of(load_shaped(path, {}))) for name, path in paths.items()}
+    if len(terms) < count:
+        raise EdgekitError(
+            f"{counted(len(terms), 'model')} to choose {count} from: name more, or fetch some: edgekit models ls"
+        )
+    found = recommend(terms, runtime, wanted, count=count)
+    if json:
+        print_json({"probes": [{"model": item.name, "unsure": item.unsure} for item in found]})
+        return
+    rows = [(number, item.name, f"{item.unsure:.0%}") for number, item in enumerate(found, 1)]
+    print_table(("#>", "model~", "others then\nunsure by>"), rows)
+    note(
+        "time each on the board, such as with edgekit profile MODEL --on ssh://user@board, and give the times "
+        "to edgekit profiles fit --rows"
+    )
+
+
 @app.command("fit")
 def fit(
     profile_id: Annotated[str, typer.Argument(metavar="PROFILE")],
@@ -95,12 +146,11 @@ def fit(
 ) -> None:
     """Fit what predictions are made with to measurements: published ones, or of models you timed on the board.
 
-    Five to eight models of different kinds are enough; what other boards have in common fills the rest. The error
-    that is written is that for families of models the fit had not seen.
+    Five to eight models of different kinds are enough (profiles probes chooses); what other boards have in common
+    fills the rest. The error that is written is that for families of models the fit had not seen.
 
     Example: edgekit profiles fit my-board --rows timings.csv
     """
-    from edgekit.errors import EdgekitError
     from edgekit.simulation import fit_published, fit_rows
 
     catalog = usable_catalog()

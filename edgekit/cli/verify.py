@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +25,9 @@ def verify(
         Path | None, typer.Option("--eval", help="Samples to compare on; default: the bundle's own.")
     ] = None,
     on: Annotated[str, typer.Option("--on", help="Device to run it on.")] = "local",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: one a processor.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads; default: one a processor of the device.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Check hashes, steps, contract and golden pair, run the artifact, and compare it with its source.
@@ -40,9 +41,9 @@ def verify(
     from edgekit.conversion.against import compare_with_source
     from edgekit.devices import open_device
 
-    count = threads or os.cpu_count() or 1
     with progress("edgekit verify") as advance, closing(open_device(on, told=note)) as device:
         opened = read_bundle(bundle)
+        count = threads or device.threads
         advance(0, 2, f"checking {bundle.name}")
         found = verify_bundle(opened, device, threads=count)
         if model is not None:

@@ -33,6 +33,8 @@ class Candidate:
     """Empty only where nothing can be built for the runtime yet."""
     reason: str | None = None
     """Why it is not built; None: it is."""
+    in_reserve: bool = False
+    """Given up for its time alone, by prediction: it is built after all where nothing else holds."""
     rescues: int = 0
     """Further candidates that may be made of it where it loses too much, at most."""
     kept_float: tuple[str, ...] = ()
@@ -83,6 +85,10 @@ class Candidate:
     def widened(self) -> Candidate:
         """The same with products and sums in 16 bits."""
         return replace(self, wide_products=True)
+
+    def reopened(self) -> Candidate:
+        """The same, to be built after all."""
+        return replace(self, reason=None, in_reserve=False)
 
     def without(self, reason: str) -> Candidate:
         """The same, given up for ``reason``."""

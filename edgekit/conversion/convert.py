@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 from edgekit.catalog import load_catalog
 from edgekit.conversion.order import Intake, Order, take_in
+from edgekit.conversion.pace import Paces
 from edgekit.conversion.places import output_staging
 from edgekit.conversion.plan import plan
 from edgekit.conversion.results import Conversion
 from edgekit.conversion.serve import Progress, Server, given_up, open_ones, why_none
-from edgekit.conversion.targets import runs_here
+from edgekit.conversion.targets import runs_here, threads_on
 from edgekit.errors import ConversionError
 from edgekit.paths import cache_dir
 from edgekit.staging import staging_folder
 
 if TYPE_CHECKING:
     from edgekit.catalog import Catalog
+    from edgekit.catalog_schema import Target
     from edgekit.conversion.candidates import Candidate
     from edgekit.progress import Advance
 
@@ -66,7 +68,17 @@ def _plans(order: Order, catalog: Catalog, intake: Intake) -> Plans:
             f"--latency cannot be checked for {', '.join(elsewhere)}: this machine is none. "
             "Leave it out, or convert there"
         )
-    return {target.id: plan(catalog, target, intake.wish) for target in targets}
+    return {target.id: _plan(order, catalog, intake, target, host) for target in targets}
+
+
+def _plan(
+    order: Order, catalog: Catalog, intake: Intake, target: Target, host: Target
+) -> tuple[Candidate, ...]:
+    """All candidates; what predictions say is too slow is given up."""
+    threads = threads_on(target, host, order.threads)
+    paces = Paces.on(catalog.profile(target.profile), intake.model, most_threads=threads)
+    kept = paces.keeping_to(order.latency_ms, plan(catalog, target, intake.wish))
+    return paces.without_outpaced(kept, order.precisions)
 
 
 def _nothing_to_build(plans: Plans) -> str:

@@ -20,7 +20,7 @@ from edgekit.conversion.parity import CAP_DB, NOTHING_QUANTIZED
 from edgekit.conversion.places import write_bundle
 from edgekit.conversion.rescue import Rescue, can_be_rescued, evaluations, fewest, in_order, is_own_int8
 from edgekit.conversion.results import Conversion, KeptBundle
-from edgekit.conversion.targets import memory_problem, runs_here, target_notes
+from edgekit.conversion.targets import memory_problem, runs_here, target_notes, threads_on
 from edgekit.conversion.trial import (
     Tried,
     Yardstick,
@@ -117,7 +117,7 @@ class Server:
     ) -> Server:
         """Ask the source model and encode the calibration data, once for all targets."""
         threads = order.threads or os.cpu_count() or 1
-        candidates = [candidate for plan in plans for candidate in open_ones(plan)]
+        candidates = [item for plan in plans for item in (*open_ones(plan), *in_reserve(plan))]
         progress.step("asking the source model")
         yardstick = make_yardstick(intake, LocalDevice(), work, threads=threads)
         workshop = Workshop.open(
@@ -137,19 +137,13 @@ class Server:
 
     def serve(self, target: Target, candidates: Sequence[Candidate]) -> Outcome:
         """Make the target's bundle and put it in its place."""
-        dropped = given_up(candidates)
-        entrants: list[Entrant] = []
-        with Ahead(self.workshop, open_ones(candidates)) as ahead:
-            for candidate in open_ones(candidates):
-                result = self._try(candidate, ahead.build)
-                if isinstance(result, Dropped) and can_be_rescued(candidate) and _is_too_far(result):
-                    rescue = self._widen if candidate.integers_alone else self._rescue
-                    result, rescued = rescue(candidate, result)
-                    entrants += rescued
-                if isinstance(result, Entrant):
-                    entrants.append(result)
-                else:
-                    dropped.append(result)
+        entrants, dropped = self._try_all(open_ones(candidates))
+        if not entrants and (reserve := in_reserve(candidates)):
+            self.progress.total += 2 * len(reserve)
+            entrants, more = self._try_all(reserve)
+            candidates = [candidate for candidate in candidates if not candidate.in_reserve]
+            dropped += more
+        dropped = [*given_up(candidates), *dropped]
         self.progress.step(f"{target.id}: choosing among {len(entrants)}")
         if entrants and runs_here(target, self.host):
             entrants, lost = self._timed(target, entrants)
@@ -180,6 +174,23 @@ class Server:
             data=self.intake.evaluation.data,
             notes=(*self.intake.notes, *self.said),
         )
+
+    def _try_all(self, candidates: Sequence[Candidate]) -> tuple[list[Entrant], list[Dropped]]:
+        """Those that hold, rescued where that helps, and those that do not."""
+        entrants: list[Entrant] = []
+        dropped: list[Dropped] = []
+        with Ahead(self.workshop, candidates) as ahead:
+            for candidate in candidates:
+                result = self._try(candidate, ahead.build)
+                if isinstance(result, Dropped) and can_be_rescued(candidate) and _is_too_far(result):
+                    rescue = self._widen if candidate.integers_alone else self._rescue
+                    result, rescued = rescue(candidate, result)
+                    entrants += rescued
+                if isinstance(result, Entrant):
+                    entrants.append(result)
+                else:
+                    dropped.append(result)
+        return entrants, dropped
 
     def _try(
         self, candidate: Candidate, build: Callable[[Candidate], Built], what: str = ""
@@ -260,7 +271,7 @@ class Server:
     def _timed(
         self, target: Target, entrants: Sequence[Entrant]
     ) -> tuple[list[Entrant], list[tuple[Entrant, str]]]:
-        threads = self.order.threads or min(target.threads, self.host.threads)
+        threads = threads_on(target, self.host, self.order.threads)
         return time_in_turn(self.yardstick, entrants, self.order.precisions, threads=threads)
 
     def _isa_problem(self, kept: Entrant) -> str | None:
@@ -340,6 +351,11 @@ class Server:
 def open_ones(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Those that nothing speaks against so far."""
     return [candidate for candidate in candidates if candidate.reason is None]
+
+
+def in_reserve(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those given up for their predicted time alone, as they are built where nothing else holds."""
+    return [candidate.reopened() for candidate in candidates if candidate.in_reserve]
 
 
 def given_up(candidates: Sequence[Candidate]) -> list[Dropped]:

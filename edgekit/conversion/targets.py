@@ -15,6 +15,13 @@ def runs_here(target: Target, host: Target) -> bool:
     return target.arch == host.arch and set(target.isa_features) <= features
 
 
+def threads_on(target: Target, host: Target, asked: int | None) -> int:
+    """Of an artifact for ``target``: ``asked``, else what the target gives to inference, timed here on what ``host`` has."""
+    if asked is not None:
+        return asked
+    return min(target.threads, host.threads) if runs_here(target, host) else target.threads
+
+
 def memory_problem(prediction: Prediction | None, target: Target) -> str | None:
     """Why the artifact does not fit into the target's memories, by its compiler's figures; None where it does."""
     if prediction is None:

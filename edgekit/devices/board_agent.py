@@ -154,6 +154,7 @@ def read_facts(root: Path) -> dict[str, Any]:
     return {
         "arch": platform.machine(),
         "bits": 64 if sys.maxsize > 2**32 else 32,
+        "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "executable": sys.executable,
         "user_base": site.getuserbase(),

@@ -26,6 +26,10 @@ class Device(Protocol):
     def kind(self) -> MeasurementKind:
         """What a time taken here is."""
 
+    @property
+    def threads(self) -> int:
+        """What inference gets unasked: one for each processor of the device. Raises DeviceError."""
+
     def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
         """Start a runner on the bundle; close the session, or use it in ``with``. Raises DeviceError.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import edgekit.runner
@@ -21,6 +22,11 @@ class LocalDevice:
 
     def __init__(self, python: Path | None = None) -> None:
         self._python = python
+
+    @property
+    def threads(self) -> int:
+        """One for each processor that this process may use."""
+        return len(os.sched_getaffinity(0))
 
     def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
         """Start a runner on the bundle, which is read in place. Raises DeviceError."""

@@ -46,6 +46,11 @@ class SshDevice:
         self._sent: dict[str, str] = {}
         self._noted: set[Path] = set()
 
+    @property
+    def threads(self) -> int:
+        """One for each processor of the board. Raises DeviceError."""
+        return int(self.facts()["cores"])
+
     def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
         """Start a runner on the bundle, which is sent when it is new there. Raises DeviceError."""
         manifest = manifest_path(bundle_dir)

@@ -49,7 +49,7 @@ def count(
             advance(done, _STEPS, f"{bundle.path.name} on {device.name}: {doing}")
 
     say(0, "starting")
-    with _started(bundle, device, threads) as session:
+    with started(bundle, device, threads) as session:
         memory = PhaseMemory(session)
         say(1, "loading and first answer")
         session.load()
@@ -71,7 +71,7 @@ def count(
             load_ms=None,
             memory_bytes=record,
             instructions=counted,
-            why_no_instructions="" if regions else _why_none(device, threads),
+            why_no_instructions="" if regions else why_none(device, threads),
             operators=(),
             operators_method=_NOT_TIMED,
             **golden_figures(golden),
@@ -117,13 +117,15 @@ def _operators(bundle: Bundle, session: RunnerSession) -> dict[str, Any]:
     }
 
 
-def _started(bundle: Bundle, device: Device, threads: int) -> RunnerSession:
+def started(bundle: Bundle, device: Device, threads: int) -> RunnerSession:
+    """A session that counts where the device can."""
     if isinstance(device, EmulatedDevice):
         return device.start(bundle.folder, threads=threads, counting=True)
     return device.start(bundle.folder, threads=threads)
 
 
-def _why_none(device: Device, threads: int) -> str:
+def why_none(device: Device, threads: int) -> str:
+    """Why nothing was counted."""
     if threads > 1:
         return _SEVERAL_THREADS
     return device.why_no_counts if isinstance(device, EmulatedDevice) else "nothing counts them there"

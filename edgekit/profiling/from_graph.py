@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.errors import DeviceError
 from edgekit.models import load_model
 from edgekit.profiling.record import GraphEstimate
 from edgekit.simulation import Asked, estimate
+from edgekit.simulation.kin import akin
 from edgekit.simulation.memory import predict_memory
-from edgekit.vocabulary import PREDICTED, PredictedRuntime, RuntimeId
+from edgekit.vocabulary import PREDICTED
 
 if TYPE_CHECKING:
     from edgekit.bundles import Bundle
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from edgekit.simulation import Prediction
 
 _READ = ("onnx", "tflite")
-_KIN: Mapping[RuntimeId, tuple[PredictedRuntime, ...]] = {
-    "litert": ("tflite-xnnpack", "tflite"),
-    "tflite-runtime": ("tflite-xnnpack", "tflite"),
-}
-"""What was measured of the same kernels, nearest first: LiteRT computes with XNNPACK, and falls back on ruy's."""
 
 
 def graph_estimate(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> GraphEstimate:
@@ -37,7 +33,7 @@ def graph_estimate(bundle: Bundle, device: str, catalog: Catalog, threads: int) 
             f"{device}: {bundle.path.name} is a {artifact.format}, whose graph is not read. {elsewhere}"
         )
     model = load_model(bundle.folder / artifact.path)
-    runtimes = (artifact.runtime, *_KIN.get(artifact.runtime, ()))
+    runtimes = akin(artifact.runtime)
     found = estimate(model, [device], catalog, Asked(precision=artifact.precision))
     own = [item for item in found if item.speed.runtime in runtimes]
     if not own:

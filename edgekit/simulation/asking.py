@@ -38,7 +38,7 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
         if named:
             _check(device, profile, asked, catalog)
     terms = terms_of(layers_of(model))
-    precisions = _precisions(model, asked)
+    precisions = (asked.precision,) if asked.precision else precisions_of(model)
     found = [
         prediction
         for device, profile in profiles.items()
@@ -65,10 +65,8 @@ def _with_memory(found: Sequence[Prediction], model: Model) -> list[Prediction]:
     ]
 
 
-def _precisions(model: Model, asked: Asked) -> tuple[Precision, ...]:
-    """A quantized model computes in integers; of a float one both is worth knowing."""
-    if asked.precision:
-        return (asked.precision,)
+def precisions_of(model: Model) -> tuple[Precision, ...]:
+    """What to predict: a quantized model computes in integers; of a float one both is worth knowing."""
     return ("int8",) if model.quantized else (*_FLOAT, "int8")
 
 

@@ -13,8 +13,8 @@ from edgekit.simulation.fitting import fit_constants, fit_population
 from edgekit.simulation.terms import NAMES
 
 Key = TypeVar("Key", bound=Hashable)
-_WITHIN = 0.85
-"""Share of held-out measurements inside the interval; five points over what is promised, as ranks are estimates."""
+_WITHIN = 0.9
+"""Share of held-out measurements inside the interval; ten points over what is promised, as ranks are estimates."""
 _OWN = 12
 """With fewer held-out measurements of its own, a series takes the interval of all."""
 _DIGITS = 5

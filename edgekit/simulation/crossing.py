@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from edgekit.simulation.fitting import Points, fit_constants, fit_population
+from edgekit.simulation.fitting import NOISE, Points, fit_constants, fit_population
 from edgekit.simulation.terms import Terms
 
 Key = TypeVar("Key", bound=Hashable)
@@ -24,6 +24,8 @@ class Point:
     family: str
     latency_ms: float
     terms: Terms
+    noise: float = NOISE
+    """Standard deviation of the logarithm, as its source measures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def points_of(points: Sequence[Point]) -> Points:
     return Points(
         terms=np.array([point.terms for point in points]),
         latency_ms=np.array([point.latency_ms for point in points]),
+        noise=max(point.noise for point in points),
     )
 
 

@@ -10,12 +10,8 @@ from edgekit.simulation.calibrating import Calibration, calibrate
 from edgekit.simulation.choosing import chosen
 from edgekit.simulation.crossing import Point
 from edgekit.simulation.own_rows import read_rows
-from edgekit.simulation.published import Origin, Series, alike, origins, published
+from edgekit.simulation.published import Origin, Series, nearest_population, origins, published
 from edgekit.simulation.writing import Voucher, with_speeds
-
-_NEAREST = {"litert": "tflite-xnnpack", "tflite-runtime": "tflite-xnnpack"}
-_USUAL = "tflite"
-"""Whose population a runtime takes that nothing was published of."""
 
 
 def fit_published(board: str, text: str) -> tuple[str, Mapping[Series, Calibration]]:
@@ -59,7 +55,6 @@ def _calibrated(own: Mapping[Series, Sequence[Point]]) -> Mapping[Series, Calibr
             for series, points in own.items()
             if (series.runtime, series.precision == "int8") == (runtime, integer)
         }
-        precision = "int8" if integer else "fp32"
-        others = alike(runtime, precision) or alike(_NEAREST.get(runtime, _USUAL), precision)
+        others = nearest_population(runtime, "int8" if integer else "fp32")
         found |= calibrate({**others, **mine}, mine)
     return {series: found[series] for series in own}

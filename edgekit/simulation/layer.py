@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 LayerKind = Literal[
@@ -17,6 +17,9 @@ class Layer:
     """Elements, not bytes: what one element takes is the precision's affair."""
 
     kind: LayerKind
+    name: str = field(default="", compare=False)
+    """Of the operator in the source; empty for the models of published measurements."""
+    op: str = field(default="", compare=False)
     macs: int = 0
     weights: int = 0
     reads: int = 0
@@ -27,6 +30,15 @@ class Layer:
     kernel: int = 0
     """Positions of the window, e.g. 9 for 3 x 3."""
     stride: int = 0
+
+    @property
+    def moved(self) -> int:
+        """Elements it reads and writes, weights included."""
+        return self.reads + self.writes + self.weights
+
+    def named(self, name: str, op: str) -> Layer:
+        """The same as the source calls it."""
+        return replace(self, name=name, op=op)
 
 
 def product(*, macs: int, reads: int, writes: int, columns: int, is_constant: bool) -> Layer:

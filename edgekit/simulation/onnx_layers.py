@@ -12,7 +12,7 @@ from edgekit.models.macs import UnknownShapeError, node_macs
 from edgekit.models.model import Model
 from edgekit.models.prepare import normal_form
 from edgekit.models.standins import integer
-from edgekit.models.walk import CONTRIB_DOMAIN, DEFAULT_DOMAINS, label
+from edgekit.models.walk import CONTRIB_DOMAIN, DEFAULT_DOMAINS, label, operator_key
 from edgekit.simulation.layer import Layer, convolution_kind, plain, product, stride_of
 from edgekit.simulation.onnx_scope import CONVOLUTIONS, PRODUCTS, Scope, fused_results
 from edgekit.simulation.operators import FREE, ONNX_KINDS
@@ -24,7 +24,7 @@ def onnx_layers(model: Model) -> tuple[Layer, ...]:
     scope = Scope.of(graph)
     fused = set(fused_results(graph, scope))
     return tuple(
-        layer
+        layer.named(node.name, operator_key(node))
         for node in graph.node
         if node.output[0] not in fused
         for layer in _layers(str(model.path), node, scope)

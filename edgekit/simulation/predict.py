@@ -51,9 +51,13 @@ def predict(device: str, profile: Profile, terms: Terms, precisions: Sequence[Pr
     return [_predict(device, speed, terms) for speed in profile.speeds if speed.precision in precisions]
 
 
+def constants_ms(speed: Speed) -> Terms:
+    """Milliseconds that one unit of each term takes, in the order of ``NAMES``."""
+    return np.array([speed.constants_ps.get(name, 0.0) for name in NAMES]) / 1e9
+
+
 def _predict(device: str, speed: Speed, terms: Terms) -> Prediction:
-    constants = np.array([speed.constants_ps.get(name, 0.0) for name in NAMES])
-    times_ms = constants * terms / 1e9
+    times_ms = constants_ms(speed) * terms
     p50 = float(times_ms.sum())
     shares = {name: time / p50 for name, time in zip(NAMES, times_ms.tolist(), strict=True) if time > 0}
     outside = tuple(_strange(speed, terms, shares, p50))

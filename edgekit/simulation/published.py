@@ -12,11 +12,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from edgekit.simulation.crossing import Point
+from edgekit.simulation.fitting import NOISE
 from edgekit.simulation.layer import KINDS, Layer
 from edgekit.simulation.terms import Terms, terms_of
 
+_NEAREST = {"litert": "tflite-xnnpack", "tflite-runtime": "tflite-xnnpack"}
+_USUAL = "tflite"
+"""Whose population a runtime takes that nothing was published of."""
+_NOISE = {"ncnn": 0.08}
+"""Many contributors with many boards: two of one kind differ by 3 to 15 %."""
 FOLDER = Path(__file__).parent / "published"
 
 
@@ -51,7 +58,8 @@ def model_terms() -> Mapping[str, Terms]:
     for row in _rows("models.csv"):
         model, wanted = row.pop("model"), row.pop("kind")
         kind = next(known for known in KINDS if known == wanted)
-        layers[model].append(Layer(kind=kind, **{name: int(value) for name, value in row.items()}))
+        sizes: dict[str, Any] = {name: int(value) for name, value in row.items()}
+        layers[model].append(Layer(kind=kind, **sizes))
     return {name: terms_of(found) for name, found in layers.items()}
 
 
@@ -60,8 +68,11 @@ def published() -> Mapping[Series, tuple[Point, ...]]:
     """Every series with its points."""
     terms, found = model_terms(), defaultdict(list)
     for row in _rows("measurements.csv"):
-        point = Point(row["model"], row["family"], float(row["latency_ms"]), terms[row["model"]])
-        found[_series(row)].append(point)
+        series = _series(row)
+        noise = _NOISE.get(series.runtime, NOISE)
+        found[series].append(
+            Point(row["model"], row["family"], float(row["latency_ms"]), terms[row["model"]], noise)
+        )
     return {series: tuple(points) for series, points in sorted(found.items())}
 
 
@@ -85,6 +96,11 @@ def alike(runtime: str, precision: str) -> Mapping[Series, tuple[Point, ...]]:
         for series, points in published().items()
         if series.runtime == runtime and (series.precision == "int8") == (precision == "int8")
     }
+
+
+def nearest_population(runtime: str, precision: str) -> Mapping[Series, tuple[Point, ...]]:
+    """The same, of the nearest runtime where nothing was published of this one."""
+    return alike(runtime, precision) or alike(_NEAREST.get(runtime, _USUAL), precision)
 
 
 def _series(row: Mapping[str, str]) -> Series:

@@ -100,5 +100,9 @@ IN_GROUP: Terms = np.array([[term.group == group for group in GROUPS] for term i
 
 def terms_of(layers: Iterable[Layer]) -> Terms:
     """How much of each term ``layers`` are, in the order of ``NAMES``."""
-    amounts: Terms = np.array([[term.value(layer) for term in TERMS.values()] for layer in layers], float)
-    return np.asarray(amounts.sum(axis=0))
+    return np.asarray(terms_by_layer(layers).sum(axis=0))
+
+
+def terms_by_layer(layers: Iterable[Layer]) -> Terms:
+    """The same of each layer by itself: layers by terms."""
+    return np.array([[term.value(layer) for term in TERMS.values()] for layer in layers], float)

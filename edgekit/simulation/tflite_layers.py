@@ -22,7 +22,7 @@ def tflite_layers(model: Model) -> tuple[Layer, ...]:
         if operator.op in ("DEQUANTIZE", "QUANTIZE") and operator.inputs[0] in constants:
             constants.update(operator.outputs)
     return tuple(
-        layer
+        layer.named(operator.name, operator.op)
         for operator in graph.operators
         for layer in _layers(str(model.path), graph, operator, constants)
     )

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.conversion.order import take_in
+from edgekit.conversion.pace import Paces
 from edgekit.conversion.plan import PRECISIONS, plan
 from edgekit.conversion.serve import given_up, why_none
-from edgekit.conversion.targets import runs_here
+from edgekit.conversion.targets import runs_here, threads_on
 from edgekit.errors import ConversionError
 from edgekit.tuning.space import Space
 
@@ -30,7 +31,8 @@ class Ground:
     plan: tuple[Candidate, ...]
     """Of all precisions, so that a search for some of them goes on with the same trials."""
     candidates: tuple[Candidate, ...]
-    """Of the plan; those of a precision that was not asked for are given up."""
+    """Of the plan; given up are those of a precision that was not asked for, and those that the latency limit leaves no
+    hope for, by prediction. A slower one within it stays: it may take less memory."""
     space: Space
     threads: int
     """Of the source model, and the most that are tried."""
@@ -50,8 +52,10 @@ def survey(order: Order, catalog: Catalog) -> Ground:
         )
     intake = take_in(order)
     every = plan(catalog, target, replace(intake.wish, precisions=PRECISIONS))
-    candidates = tuple(_asked_for(candidate, order.precisions) for candidate in every)
-    threads = min(target.threads, host.threads)
+    threads = threads_on(target, host, None)
+    paces = Paces.on(catalog.profile(target.profile), intake.model, most_threads=threads)
+    wanted = tuple(_asked_for(candidate, order.precisions) for candidate in every)
+    candidates = paces.keeping_to(order.latency_ms, wanted)
     space = Space.over(candidates, threads)
     if not space.points:
         raise ConversionError(f"{target.id}: nothing can be built: {why_none(given_up(candidates))}")

@@ -25,7 +25,7 @@ def edgekit(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         cwd=folder,
-        env=os.environ | {"COLUMNS": "120"},
+        env=os.environ | {"COLUMNS": "80"},
         check=False,
     )
 
@@ -84,10 +84,13 @@ def test_the_table_names_error_and_interval(tmp_path: Path, mobilenet: Path) -> 
 def test_all_boards_in_one_table(tmp_path: Path, mobilenet: Path) -> None:
     done = edgekit(tmp_path, "estimate", mobilenet)
     assert done.returncode == 0
-    rows = [line for line in done.stdout.splitlines() if "%" in line]
+    table = done.stdout.partition("measured with")[0].splitlines()
+    rows = [line for line in table if {"fp32", "fp16", "int8"}.intersection(line.split())]
     boards = {(words[0], *{"fp32", "fp16", "int8"}.intersection(words)) for words in map(str.split, rows)}
     assert len(boards) == len(rows)
-    assert len({board for board, *_ in boards}) >= 11
+    # 80 columns, and no name is broken
+    assert max(map(len, map(str.rstrip, table))) <= 80
+    assert {board for board, *_ in boards} >= {"jetson-xavier-cpu", "raspberry-pi-4", "rk3588"}
 
 
 def test_a_graph_unlike_the_measured_ones_is_marked(tmp_path: Path) -> None:
@@ -203,3 +206,25 @@ def test_the_table_says_which_memory_is_not_predicted(tmp_path: Path, mobilenet:
     assert "MiB" in done.stdout
     assert "predicted peak of the runner's process" in done.stderr
     assert "memory is predicted for" in done.stderr
+
+
+def test_which_models_to_time_on_a_new_board(tmp_path: Path, mobilenet: Path) -> None:
+    paths = [mobilenet]
+    for side, depth in ((64, 8), (512, 64), (16, 256)):
+        weights = {"w": np.zeros((depth, depth, 3, 3), np.float32)}
+        shape = (1, depth, side, side)
+        proto = model(
+            [node("Conv", "x w", "y", pads=[1] * 4)], [value("x", *shape)], [value("y", *shape)], weights
+        )
+        paths.append(saved(tmp_path, proto, f"conv-{side}.onnx"))
+    done = edgekit(tmp_path, "profiles", "probes", *paths, "--count", "3", "--runtime", "tflite", "--json")
+    assert done.returncode == 0, done.stderr
+    probes = json.loads(done.stdout)["probes"]
+    assert len({probe["model"] for probe in probes} & set(map(str, paths))) == 3
+    unsure = [probe["unsure"] for probe in probes]
+    assert unsure == sorted(unsure, reverse=True)
+    few = edgekit(tmp_path, "profiles", "probes", mobilenet)
+    assert few.returncode == 1
+    assert "1 model to choose 5 from" in few.stderr
+    wrong = edgekit(tmp_path, "profiles", "probes", mobilenet, "--runtime", "ncn")
+    assert wrong.returncode == 2

@@ -121,6 +121,8 @@ def test_text_fits_80_columns(tmp_path: Path, kind: str) -> None:
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
     if kind == "cnn":
         assert "Memory on rk3588, predicted: " in done.stdout
+    assert "Slowest layers on rk3588, predicted" in done.stdout
+    assert "Slowest layers on host" not in done.stdout
     for word in ("MACs", "parameters", "peak", "licence", "operators", "Heaviest layers", "host: runs on"):
         assert word in done.stdout
 
@@ -197,6 +199,25 @@ def test_peaks_stand_against_what_the_target_leaves(tmp_path: Path) -> None:
         assert item["memory_bytes"]["high"] < item["usable_bytes"] == 4 * 2**30 * 3 // 4
 
 
+def test_layers_that_dominate_the_predicted_time(tmp_path: Path) -> None:
+    path = saved(tmp_path, tiny_cnn())
+    target = facts(tmp_path, path, "-t", "raspberry-pi-4")["targets"][0]
+    floats, integers = target["latency"]
+    assert (floats["runtime"], floats["precision"], integers["precision"]) == ("tflite", "fp32", "int8")
+    for found in (floats, integers):
+        assert found["kind"] == "predicted"
+        assert found["latency_ms"]["low"] < found["latency_ms"]["p50"] < found["latency_ms"]["high"]
+        assert sum(layer["ms"] for layer in found["layers"]) == pytest.approx(found["latency_ms"]["p50"])
+        assert sum(kind["share"] for kind in found["kinds"]) == pytest.approx(1)
+        # far below a millisecond, where nothing was measured
+        assert found["in_domain"] is False
+        assert found["outside"]
+    kinds = {layer["name"]: layer["what"] for layer in floats["layers"]}
+    assert "depthwise" in kinds.values()
+    assert {layer["bound"] for layer in floats["layers"]} <= {"arithmetic", "memory", "overhead"}
+
+
 def test_no_peak_is_made_up_for_free_shapes(tmp_path: Path) -> None:
     proto = model([node("Relu", "x", "y")], [value("x", 1, "length")], [value("y", 1, "length")])
-    assert facts(tmp_path, saved(tmp_path, proto), "-t", "host")["targets"][0]["memory"] == []
+    target = facts(tmp_path, saved(tmp_path, proto), "-t", "rk3588")["targets"][0]
+    assert (target["memory"], target["latency"]) == ([], [])

@@ -49,6 +49,16 @@ def agent(cache: Path, python: str = sys.executable) -> Iterator[Agent]:
         yield Agent(process)
 
 
+def test_cores_are_those_that_the_board_gives_it(tmp_path: Path) -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [min(allowed)])
+    try:
+        with agent(tmp_path) as board:
+            assert board.facts["cores"] == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 def test_it_needs_the_standard_library_of_the_oldest_python_alone() -> None:
     tree = ast.parse(SOURCE.read_text(), feature_version=OLDEST)
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

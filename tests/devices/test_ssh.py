@@ -80,6 +80,7 @@ def test_answers_as_here(server: SshServer, bundle: Path) -> None:
             session.load()
             assert session.golden().reproduced
             answers.append(session.infer([{"image": image()}, {"image": -image()}]))
+    assert board.threads == board.facts()["cores"] == LocalDevice().threads
     board.close()
     for there, here in zip(*answers, strict=True):
         np.testing.assert_array_equal(there["scores"], here["scores"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from edgekit.catalog import load_catalog
 from edgekit.simulation.calibrating import calibrate, interval_factor
 from edgekit.simulation.choosing import chosen
-from edgekit.simulation.crossing import HeldOut, Point, cross_validate
+from edgekit.simulation.crossing import HeldOut, Point, cross_validate, points_of
+from edgekit.simulation.fitting import fit_constants, fit_population
+from edgekit.simulation.probing import choose_probes
 from edgekit.simulation.published import FOLDER, Series, alike, origins, published
 
 
@@ -25,6 +28,9 @@ def test_every_measurement_has_a_source_and_a_graph() -> None:
             assert origin.repository.startswith("github:")
             assert len(origin.commit) == 40
             assert origin.licence in ("Apache-2.0", "BSD-3-Clause")
+
+
+FIVE = 5
 
 
 def errors(entries: Sequence[HeldOut]) -> tuple[float, float]:
@@ -75,6 +81,54 @@ def test_errors_for_unseen_families(runtime: str, median: float, p90: float) -> 
         entries += found
     assert errors(entries)[0] <= median
     assert errors(entries)[1] <= p90
+
+
+def new_boards(runtime: str, precision: str, *, recommended: bool) -> Iterator[float]:
+    """Errors for all other models of boards that took no part, from five of their models."""
+    series = alike(runtime, precision)
+    others = np.unique([point.terms for points in series.values() for point in points], axis=0)
+    for board in sorted({item.board for item in series}):
+        population = fit_population(
+            [points_of(points) for item, points in series.items() if item.board != board]
+        )
+        for item, points in series.items():
+            if item.board != board or len(points) <= FIVE:
+                continue
+            by_name = {str(place): point.terms for place, point in enumerate(points)}
+            best = (
+                [int(probe.name) for probe in choose_probes(by_name, population, others, count=FIVE)]
+                if recommended
+                else []
+            )
+            random = np.random.default_rng(zlib.crc32(repr(item).encode()))
+            draws = (
+                [best] if recommended else [random.choice(len(points), FIVE, replace=False) for _ in range(4)]
+            )
+            for known in map(set, draws):
+                constants = fit_constants(points_of([points[place] for place in sorted(known)]), population)
+                for place, point in enumerate(points):
+                    if place not in known:
+                        yield abs(float(point.terms @ constants) / point.latency_ms - 1)
+
+
+@pytest.mark.parametrize("recommended", [False, True], ids=["random", "recommended"])
+@pytest.mark.parametrize(
+    ("runtime", "median", "p90"),
+    [
+        ("tflite", 0.10, 0.30),
+        ("armnn", 0.10, 0.30),
+        pytest.param("ncnn", 0.10, 0.32, marks=pytest.mark.slow),
+    ],
+)
+def test_a_new_board_from_five_models(runtime: str, median: float, p90: float, recommended: bool) -> None:
+    """As a user would do it with ``profiles probes`` and ``profiles fit``; none of the board's runs is in the population."""
+    off = [
+        error
+        for precision in ("fp32", "int8")
+        for error in new_boards(runtime, precision, recommended=recommended)
+    ]
+    assert np.median(off) <= median
+    assert np.quantile(off, 0.9) <= p90
 
 
 def test_a_profile_says_what_its_measurements_say() -> None:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from edgekit.catalog import Catalog
 from edgekit.catalog_schema import CpuCluster, Profile, Target
-from edgekit.devices.emulated.cores import ARM_CORES, X86_FEATURES, ArmCore, arm_core
+from edgekit.devices.emulated.cores import ARM_CORES, X86_FEATURES, X86_WITHOUT_VNNI, ArmCore, arm_core
 from edgekit.errors import DeviceError
+from edgekit.host import detect
 from edgekit.vocabulary import Arch, IsaFeature
 
 SCHEME = "emulated:"
+CORES = (X86_WITHOUT_VNNI.lower(), *(core.qemu for core in ARM_CORES.values()))
+"""What may stand in the place of a target: a processor alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +38,14 @@ class Board:
 
 
 def find_board(name: str, catalog: Catalog) -> Board:
-    """The board of target ``name``, or of the profile where no target is called so.
+    """The board of target ``name``, of the profile where no target is called so, or one with the core ``name`` (``CORES``).
 
-    CatalogError where there is neither; DeviceError where QEMU has no such core, or its runtimes are no Linux wheels.
+    CatalogError where there is none of them; DeviceError where QEMU has no such core, or its runtimes are no Linux wheels.
     """
+    if name == X86_WITHOUT_VNNI.lower():
+        return _haswell()
+    if named := next((core for core in ARM_CORES.values() if core.qemu == name), None):
+        name = named.board
     if name in catalog.profiles and name not in catalog.targets:
         profile = catalog.profile(name)
         return _arm(name, profile, profile.cpu.isa_features, profile.memory.ram_bytes)
@@ -73,6 +80,15 @@ def _arm(name: str, profile: Profile, features: tuple[IsaFeature, ...], ram_byte
         cluster=cluster,
         l3_bytes=profile.cpu.l3_bytes,
         ram_bytes=ram_bytes,
+    )
+
+
+def _haswell() -> Board:
+    """This machine's memory, and the processor of 2013."""
+    cluster = CpuCluster(core=X86_WITHOUT_VNNI, cores=4)
+    ram_bytes = detect().ram_bytes
+    return Board(
+        name=X86_WITHOUT_VNNI, arch="x86_64", core=None, cluster=cluster, l3_bytes=None, ram_bytes=ram_bytes
     )
 
 

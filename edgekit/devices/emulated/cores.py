@@ -24,6 +24,8 @@ class ArmCore:
     features: str
     """As Linux lists them in /proc/cpuinfo."""
     isa_features: frozenset[IsaFeature]
+    board: str
+    """A profile whose first cluster has it: its caches and memory where a core is named and no board."""
     ways: tuple[int, int, int]
     """Of the level 1 data cache, of level 2 and level 3, as the same manuals state them; 16 where there is no L3."""
 
@@ -40,15 +42,15 @@ _WIDE_ISA: frozenset[IsaFeature] = frozenset({"neon", "fp16", "dotprod"})
 ARM_CORES: Mapping[str, ArmCore] = {
     "Cortex-A53": ArmCore(
         qemu="cortex-a53", part=0xD03, variant=0, revision=4, features=_BASE,
-        isa_features=_NARROW_ISA, ways=(4, 16, 16),
+        isa_features=_NARROW_ISA, board="raspberry-pi-3", ways=(4, 16, 16),
     ),
     "Cortex-A72": ArmCore(
         qemu="cortex-a72", part=0xD08, variant=0, revision=3, features=_BASE,
-        isa_features=_NARROW_ISA, ways=(2, 16, 16),
+        isa_features=_NARROW_ISA, board="raspberry-pi-4", ways=(2, 16, 16),
     ),
     "Cortex-A76": ArmCore(
         qemu="cortex-a76", part=0xD0B, variant=4, revision=1, features=_WIDE,
-        isa_features=_WIDE_ISA, ways=(4, 8, 16),
+        isa_features=_WIDE_ISA, board="raspberry-pi-5", ways=(4, 8, 16),
     ),
 }  # fmt: skip
 

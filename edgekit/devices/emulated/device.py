@@ -17,6 +17,7 @@ from edgekit.devices.local import start_runner
 from edgekit.devices.session import RunnerSession
 from edgekit.devices.transport import LocalTransport
 from edgekit.errors import DeviceError
+from edgekit.host import detect
 from edgekit.vocabulary import MeasurementKind
 
 COUNTS = "EDGEKIT_COUNTS"
@@ -27,6 +28,8 @@ def open_emulated(spec: str, catalog: Catalog | None = None) -> EmulatedDevice:
     """The board that ``emulated:ID`` names. DeviceError where it cannot be emulated or nothing is set up."""
     board = find_board(spec.removeprefix(SCHEME), catalog or load_catalog(told=lambda message: None))
     if board.arch == "x86_64":
+        if detect().arch != "x86_64":
+            raise DeviceError(f"{spec}: this machine is no x86, whose own packages run there")
         if lacking := tools.missing(tools.QEMU_X86):
             raise DeviceError(f"{spec}: no {lacking[0]} to emulate with. Try: {tools.install_line(lacking)}")
         return EmulatedDevice(spec, board, None)
@@ -43,6 +46,11 @@ class EmulatedDevice:
         self.name = name
         self.board = board
         self._emulation = emulation
+
+    @property
+    def threads(self) -> int:
+        """One: several take turns on the emulator, and nothing is counted."""
+        return 1
 
     def start(
         self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False, counting: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from edgekit.devices.emulated.view import arm_python, make_view
 from edgekit.errors import DeviceError, EnvironmentSetupError
 from edgekit.paths import cache_dir
 from edgekit.progress import Advance
-from edgekit.staging import alone, move_into_place, staging_folder
+from edgekit.staging import make_once
 
 COMMAND = "edgekit device setup emulated"
 _IMPORTS = "import numpy, onnxruntime, ai_edge_litert.interpreter, openvino"
@@ -90,20 +90,6 @@ def _places() -> _Places:
 
 def _key(parts: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-
-
-def make_once(final: Path, make: Callable[[Path, Path], None]) -> None:
-    """Make ``final`` aside and move it into place, where it is not there yet; others wait meanwhile."""
-    if final.exists():
-        return
-    with alone(final):
-        if final.exists():  # another process made it while this one waited
-            return
-        with staging_folder(final.parent) as staging:
-            made, work = staging / final.name, staging / "work"
-            work.mkdir()
-            make(made, work)
-            move_into_place(made, final)
 
 
 def _checked_wheels(sysroot: Path, site: Path, work: Path) -> None:

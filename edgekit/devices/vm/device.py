@@ -38,6 +38,11 @@ class VmDevice:
         self._machine: Machine | None = None
         self._ssh: SshDevice | None = None
 
+    @property
+    def threads(self) -> int:
+        """Of the one processor: instructions are counted on a single thread."""
+        return 1
+
     def start(self, bundle_dir: Path, *, threads: int, keep_peaks: bool = False) -> RunnerSession:
         """Start a runner on the bundle. Raises DeviceError."""
         return self.ssh().start(bundle_dir, threads=threads, keep_peaks=keep_peaks)

@@ -15,7 +15,7 @@ from edgekit.devices.vm.keys import dropbear_key, make_key
 from edgekit.errors import DeviceError, EnvironmentSetupError
 from edgekit.paths import cache_dir
 from edgekit.progress import Advance
-from edgekit.staging import move_into_place, staging_folder
+from edgekit.staging import make_once
 
 KERNEL = "linux-image-cloud-arm64"
 """Names the newest kernel of the suite with the drivers that virtual machines need, and few others."""
@@ -72,8 +72,7 @@ def find_board() -> Board:
         raise DeviceError(f"the virtual board cannot run: {reason}")
     folder = _folder()
     if not folder.is_dir():
-        older = any(folder.parent.glob("vm-*")) if folder.parent.is_dir() else False
-        what = "was made with other versions of the runtimes" if older else "is not set up"
+        what = "was made with other versions of the runtimes" if _boards(folder.parent) else "is not set up"
         raise DeviceError(f"the virtual board {what}: edgekit device setup vm")
     return Board(folder)
 
@@ -83,23 +82,30 @@ def set_up(*, force: bool = False, advance: Advance | None = None) -> Board:
     if reason := missing_tools():
         raise EnvironmentSetupError(f"the virtual board cannot be made: {reason}")
     final = _folder()
-    if final.is_dir() and not force:
-        return Board(final)
-    with staging_folder(final.parent) as staging:
-        _make(staging, advance)
-        shutil.rmtree(staging / "work")
-        for older in final.parent.glob("vm-*"):
-            shutil.rmtree(older, ignore_errors=True)
-        move_into_place(staging, final)
+
+    def make(made: Path, work: Path) -> None:
+        _make(made, work, advance)
+        for older in _boards(final.parent):
+            if older != final:
+                shutil.rmtree(older, ignore_errors=True)
+
+    make_once(final, make, anew=force)
     return Board(final)
 
 
-def _make(folder: Path, advance: Advance | None) -> None:
+def _boards(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("vm-*") if path.is_dir()]
+
+
+def _make(folder: Path, work: Path, advance: Advance | None) -> None:
+    """A board in the new ``folder``."""
+
     def step(number: int) -> None:
         if advance:
             advance(number, len(_STEPS), _STEPS[number])
 
-    work, root = folder / "work", folder / "work/root"
+    folder.mkdir()
+    root = work / "root"
     step(0)
     archive = debian.Archive(work / "apt")
     step(1)
@@ -112,7 +118,7 @@ def _make(folder: Path, advance: Advance | None) -> None:
         raise EnvironmentSetupError(f"the runtimes for the virtual board cannot be fetched: {refusal}")
     step(3)
     busybox = image.make_root(root, packages, sorted(wheels.glob("*.whl")))
-    image.authorize(root, make_key(folder / "key"), _host_key(folder))
+    image.authorize(root, make_key(folder / "key"), _host_key(folder, work))
     step(4)
     image.make_disk(root, folder / "disk")
     debian.unpack(kernel, work / "kernel")
@@ -121,9 +127,9 @@ def _make(folder: Path, advance: Advance | None) -> None:
     shutil.copyfile(vmlinuz, folder / "kernel")
 
 
-def _host_key(folder: Path) -> bytes:
+def _host_key(folder: Path, work: Path) -> bytes:
     """What the board proves itself with; only its public half stays here."""
-    path = folder / "work/host_key"
+    path = work / "host_key"
     (folder / "known_hosts").write_text(f"{HOST_NAME} {make_key(path)}\n")
     return dropbear_key(path)
 

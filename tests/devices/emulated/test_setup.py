@@ -13,8 +13,8 @@ import pytest
 from edgekit.devices import debian, open_device
 from edgekit.devices.emulated import set_up
 from edgekit.devices.emulated.plugin import make_plugin, plugin_option
-from edgekit.devices.emulated.setup import make_once
 from edgekit.errors import DeviceError, EnvironmentSetupError
+from edgekit.staging import make_once
 
 
 @pytest.fixture
