@@ -359,14 +359,14 @@ def _is_calibrated(candidate: Candidate) -> bool:
 
 
 def _int8_options(runtime: TargetRuntime, variant: Variant) -> Options:
-    """How the target's int8 kernels want it, or the variant, which knows better.
-
-    Nothing for float variants, which targets can then share.
-    """
+    """How the target's int8 kernels want it; nothing for float variants, which targets can then share."""
     if variant.precision not in INT8_ARITHMETIC:
         return {}
-    activations = variant.options.get("int8_activations", runtime.int8_activations)
-    return {"int8_activations": activations, "int8_weight_bits": runtime.int8_weight_bits}
+    return {
+        "int8_activations": runtime.int8_activations,
+        "int8_weight_bits": runtime.int8_weight_bits,
+        "int8_pairs": variant.options.get("int8_pairs", "all"),
+    }
 
 
 def _renamed(ranges: Ranges, source_tensors: Mapping[str, str]) -> Ranges:

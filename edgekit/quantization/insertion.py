@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import onnx
@@ -21,7 +21,8 @@ from edgekit.quantization.unread import drop_unread_pairs
 if TYPE_CHECKING:
     from edgekit.quantization.observers import Range
 
-Activations = Literal["uint8", "int8", "symmetric"]
+Activations = Literal["uint8", "int8"]
+Pairs = Literal["all", "read"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +30,9 @@ class Scheme:
     """How the target's kernels want their integers; weights are symmetric, with a scale per output channel."""
 
     activations: Activations = "uint8"
-    """symmetric: zero points of zero, int8 where values are negative and uint8 where none is. OpenVINO's kernels
-    need no correction for it: PP-OCRv4 recognition takes 0.8 of the time."""
+    pairs: Pairs = "all"
+    """all: around every operator, which onnxruntime needs to find its integer kernels. read: only where an integer
+    kernel reads, for runtimes whose kernels take in what follows in float (:mod:`edgekit.quantization.unread`)."""
     weight_bits: Literal[7, 8] = 8
 
     @classmethod
@@ -38,6 +40,7 @@ class Scheme:
         """The scheme that a worker's options name."""
         return cls(
             activations=cast("Activations", options["int8_activations"]),
+            pairs=cast("Pairs", options.get("int8_pairs", "all")),
             weight_bits=7 if options.get("int8_weight_bits", 8) == 7 else 8,
         )
 
@@ -72,13 +75,12 @@ def insert(
         op_types_to_quantize=sorted(QUANTIZED_OPERATORS),
         extra_options={
             "OpTypesToExcludeOutputQuantization": list(in_float.wide_outputs),
-            "TensorQuantOverrides": _overrides(known) if scheme.activations == "symmetric" else {},
         },
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     written: onnx.ModelProto = quantizer.model.model
-    if scheme.activations == "symmetric":
+    if scheme.pairs == "read":
         drop_unread_pairs(written.graph, model.graph, in_float.all)
     guard_float(written.graph, in_float.kept)
     return written
@@ -100,14 +102,6 @@ def _flatten_biases(graph: onnx.GraphProto) -> list[str]:
             node.input[2] = f"{node.name}/flat_bias"
             graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(flat), node.input[2]))
     return odd
-
-
-def _overrides(ranges: Mapping[str, Range]) -> dict[str, list[dict[str, Any]]]:
-    """Zero points of zero: signed where the range has negative values, unsigned where it has none."""
-    return {
-        name: [{"quant_type": QuantType.QInt8 if low < 0 else QuantType.QUInt8, "symmetric": low < 0}]
-        for name, (low, _) in ranges.items()
-    }
 
 
 def quantized_tensors(model: onnx.ModelProto, in_float: FloatNodes, scheme: Scheme) -> list[str]:

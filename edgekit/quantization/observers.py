@@ -18,8 +18,6 @@ Range = tuple[float, float]
 """Smallest and largest value that the 256 steps reach; ``low <= 0 <= high``."""
 
 STEPS = 255
-SYMMETRIC_STEPS = 127
-"""To either side of zero."""
 PERCENTILE = 0.9999
 """Of the sampled values at either end that stay inside. With fewer, EfficientNet-Lite0's rare high peaks are cut."""
 SHRINKS = np.linspace(0.2, 1.0, 81)
@@ -63,29 +61,6 @@ def least_squares(seen: Histogram) -> Range:
     return _best_range(seen, _SquaredError)
 
 
-def symmetric_least_squares(seen: Histogram) -> Range:
-    """The same for zero points of zero: int8 as far to either side, or uint8 that cuts all negative values.
-
-    A swish is hardly below zero: cutting it there loses less than half of the steps would.
-    """
-    if seen.low == 0:
-        return least_squares(seen)
-    cost, peak = _SquaredError(seen), max(-seen.low, seen.high)
-
-    def signed(parts: Floats) -> Floats:
-        return cost.at(peak * parts / SYMMETRIC_STEPS, -SYMMETRIC_STEPS, SYMMETRIC_STEPS)
-
-    def unsigned(parts: Floats) -> Floats:
-        return cost.at(seen.high * parts / STEPS, 0, STEPS)
-
-    either = _best_part(signed)
-    if seen.high > 0:
-        above = _best_part(unsigned)
-        if unsigned(np.array([above])) < signed(np.array([either])):
-            return 0.0, seen.high * above
-    return -peak * either, peak * either
-
-
 def entropy(seen: Histogram) -> Range:
     """The range after which the distribution of the rounded values is nearest to the true one (Kullback-Leibler).
 
@@ -100,8 +75,6 @@ FROM_HISTOGRAM: Mapping[RangeMethod, Callable[[Histogram], Range]] = {
     "entropy": entropy,
 }
 """``minmax`` comes from :class:`Extremes`."""
-FROM_HISTOGRAM_SYMMETRIC = {**FROM_HISTOGRAM, "mse": symmetric_least_squares}
-"""For zero points of zero. The others' ranges are widened to be as far to either side."""
 
 
 def _best_range(seen: Histogram, cost_of: Callable[[Histogram], Callable[[Floats, Floats], Floats]]) -> Range:
@@ -153,15 +126,10 @@ class _SquaredError:
     def __call__(self, lows: Floats, highs: Floats) -> Floats:
         """One for each pair of ends."""
         scales = (highs - lows) / STEPS
-        first = -np.rint(-lows / scales)
-        return self.at(scales, first, first + STEPS)
+        return np.array([self._of(*trial) for trial in zip(scales, -np.rint(-lows / scales), strict=True)])
 
-    def at(self, scales: Floats, first: Floats | int, last: Floats | int) -> Floats:
-        """One for each scale with the integers from ``first`` to ``last``."""
-        return np.array([self._of(*trial) for trial in np.broadcast(scales, first, last)])
-
-    def _of(self, scale: float, first: float, last: float) -> float:
-        rounded = np.clip(np.rint(self._values / scale), first, last) * scale
+    def _of(self, scale: float, first: float) -> float:
+        rounded = np.clip(np.rint(self._values / scale), first, first + STEPS) * scale
         return float(self._counts @ (self._values - rounded) ** 2)
 
 

@@ -32,7 +32,9 @@ TopK, NonMaxSuppression and the like, which tell fine differences apart and cost
 
 QUANTIZED_OPERATORS = WEIGHTED | BETWEEN
 
-_ELEMENT_BY_ELEMENT = BETWEEN | {"Div", "HardSigmoid", "HardSwish", "Mul", "PRelu", "Sub"}
+ELEMENT_BY_ELEMENT = ACTIVATIONS | {"Add", "Div", "HardSigmoid", "HardSwish", "Mul", "PRelu", "Sub"}
+
+_KEEPS_MAPS = BETWEEN | ELEMENT_BY_ELEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _feature_maps(graph: onnx.GraphProto) -> set[str]:
     found: set[str] = set()
     for node in graph.node:
         starts = node.op_type in CONVOLUTIONS or node.op_type == "Gemm"
-        if starts or (node.op_type in _ELEMENT_BY_ELEMENT and any(name in found for name in node.input)):
+        if starts or (node.op_type in _KEEPS_MAPS and any(name in found for name in node.input)):
             found.update(node.output)
     return found
 

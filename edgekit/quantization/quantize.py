@@ -121,7 +121,7 @@ class _Bench:
 
     def trials(self, sources: Sequence[onnx.ModelProto], samples: CalibrationFiles) -> list[_Trial]:
         """Each of ``sources`` with each of the ranges."""
-        count, symmetric = len(samples), self.scheme.activations == "symmetric"
+        count = len(samples)
         found = []
         for turn, source in enumerate(sources):
 
@@ -136,7 +136,6 @@ class _Bench:
                 samples,
                 self.bounds.methods,
                 threads=self.threads,
-                symmetric=symmetric,
                 seen=seen,
             )
             found += [

@@ -37,9 +37,8 @@ def convert(request: ConversionRequest) -> ConversionReply:
     options = request["options"]
     scheme, effort = Scheme.of(options), effort_of(options)
     samples = CalibrationFiles(Path(request["calibration"] or ""))
-    # other schemes' weights and ranges go to LiteRT, too
-    own = scheme.activations == "symmetric"
-    in_float = float_nodes(model.graph, kept_in_float(options), gates_in_float=own)
+    # weights and ranges of the other schemes go to LiteRT, too
+    in_float = float_nodes(model.graph, kept_in_float(options), gates_in_float=scheme.pairs == "read")
     told = Told.to(request.get("progress"))
     bounds = bounds_of(options)
     made = quantize(model, samples, in_float, scheme, bounds, threads=request["threads"], told=told)
@@ -66,6 +65,7 @@ def convert(request: ConversionRequest) -> ConversionReply:
                     "equalized": made.equalized,
                     "fitted_layers": made.fitted_layers,
                     "activations": scheme.activations,
+                    "pairs": scheme.pairs,
                     "weight_bits": scheme.weight_bits,
                     "samples": len(samples),
                     "nodes_in_float": len(in_float.all),

@@ -36,8 +36,8 @@ def gain_db(model: onnx.ModelProto, data: Samples, others: Samples, scheme: Sche
 
 @pytest.mark.parametrize(
     "scheme",
-    [Scheme(), Scheme(weight_bits=7), Scheme(activations="int8"), Scheme(activations="symmetric")],
-    ids=lambda scheme: f"{scheme.activations}-{scheme.weight_bits}",
+    [Scheme(), Scheme(weight_bits=7), Scheme(activations="int8"), Scheme(pairs="read")],
+    ids=lambda scheme: f"{scheme.activations}-{scheme.weight_bits}-{scheme.pairs}",
 )
 def test_a_cnn_comes_nearer_to_its_source(scheme: Scheme) -> None:
     """Dense, depthwise and grouped convolutions, with and without a bias, and a dense layer."""

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from edgekit.quantization.grading import CAP_DB, Grader
-from edgekit.quantization.insertion import Activations, Scheme, insert, quantized_tensors
+from edgekit.quantization.insertion import Pairs, Scheme, insert, quantized_tensors
 from edgekit.quantization.placement import float_nodes
 from edgekit.quantization.unrounded import insert_around_activations, with_float_weights
 from edgekit.quantization.watching import observe
@@ -45,12 +45,12 @@ def test_every_layer_reads_the_weights_of_the_source_and_the_graph_given_stays()
         np.testing.assert_array_equal(initializers(made)[node.input[1]], weights[node.input[1]])
 
 
-@pytest.mark.parametrize("activations", ["uint8", "symmetric"])
+@pytest.mark.parametrize("pairs", ["all", "read"])
 @pytest.mark.parametrize("kept", [(), ("conv0",)])
 def test_pairs_around_activations_alone_are_those_of_the_whole_graph(
-    activations: Activations, kept: tuple[str, ...]
+    pairs: Pairs, kept: tuple[str, ...]
 ) -> None:
-    model, scheme, images = inferred(deep_cnn()), Scheme(activations=activations), smooth_images(4)
+    model, scheme, images = inferred(deep_cnn()), Scheme(pairs=pairs), smooth_images(4)
     in_float = float_nodes(model.graph, kept)
     tensors = quantized_tensors(model, in_float, scheme)
     ranges = observe(model, tensors, images, ["minmax"], threads=1)["minmax"]
