@@ -9,6 +9,9 @@ import numpy as np
 import onnx
 import openvino as ov
 
+SAME_VALUES = {"MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+"""Operators that hand on some of their input's values as they are."""
+
 if TYPE_CHECKING:
     from edgekit.conversion.protocol import ConversionReply, ConversionRequest, TensorMap, ToolRun
 
@@ -27,6 +30,8 @@ def convert(request: ConversionRequest) -> ConversionReply:
         model, run = compress(model, request)
         runs.append(run)
         notes += stored_notes(model)
+    if request["options"].get("int8_pairs") == "read":
+        drop_repeated(model)
     if request["precision"] == "int8":
         fakes = sum(operation.get_type_name() == "FakeQuantize" for operation in model.get_ops())
         notes.append(f"{fakes} FakeQuantize operations" if fakes else "nothing was quantized")
@@ -57,6 +62,29 @@ def output_nodes(source: Path) -> dict[str, str]:
         if node and node.name:
             found[value.name] = node.name
     return found
+
+
+def drop_repeated(model: Any) -> None:
+    """Take out each FakeQuantize of values that lie on its grid already: behind a MaxPool or a Reshape of such.
+
+    onnxruntime needs a pair there; OpenVINO would run it, one pass over the map for nothing.
+    """
+    for operation in model.get_ordered_ops():
+        if operation.get_type_name() != "FakeQuantize":
+            continue
+        maker = operation.input_value(0).get_node()
+        while maker.get_type_name() in SAME_VALUES:
+            maker = maker.input_value(0).get_node()
+        if maker.get_type_name() == "FakeQuantize" and grid(maker) == grid(operation):
+            operation.output(0).replace(operation.input_value(0))
+
+
+def grid(fake: Any) -> tuple[Any, ...]:
+    """Levels and ranges of a FakeQuantize; of itself alone where they are computed."""
+    ends = [fake.input_value(place).get_node() for place in range(1, 5)]
+    if any(end.get_type_name() != "Constant" for end in ends):
+        return (fake.get_name(),)
+    return (fake.get_levels(), *(end.data.tobytes() for end in ends))
 
 
 def name_by_order(model: Any) -> None:

@@ -70,9 +70,7 @@ def residual() -> onnx.ModelProto:
     two, three = convolution(first, "two"), convolution(first, "three")
     second = g.node("LeakyRelu", [g.node("Add", [two, three], "second_sum")], "behind", alpha=0.1)
     renamed(g, convolution(second, "last"), "y")
-    return onnx.shape_inference.infer_shapes(
-        g.model([floats("x", 1, 3, 8, 8)], [floats("y", 1, 8, 8, 8)])
-    )
+    return onnx.shape_inference.infer_shapes(g.model([floats("x", 1, 3, 8, 8)], [floats("y", 1, 8, 8, 8)]))
 
 
 def test_no_pair_stands_between_what_one_kernel_computes(residual: onnx.ModelProto) -> None:
