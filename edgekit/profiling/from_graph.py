@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import DeviceError
 from edgekit.models import load_model
-from edgekit.profiling.record import GraphEstimate
+from edgekit.profiling.record import Estimate
 from edgekit.simulation import Asked, estimate
 from edgekit.simulation.memory import predict_memory
 from edgekit.vocabulary import PREDICTED, PredictedRuntime, RuntimeId
@@ -25,7 +25,7 @@ _KIN: Mapping[RuntimeId, tuple[PredictedRuntime, ...]] = {
 """What was measured of the same kernels, nearest first: LiteRT computes with XNNPACK, and falls back on ruy's."""
 
 
-def graph_estimate(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> GraphEstimate:
+def graph_estimate(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> Estimate:
     """Latency and memory of ``bundle`` on ``device`` (``predicted:ID``). DeviceError where its runtime has no constants.
 
     threads: what was measured on so many is taken, where anything was; the estimate says which it is.
@@ -57,9 +57,9 @@ def _nearest(found: Sequence[Prediction], runtimes: Sequence[str], threads: int)
     )
 
 
-def _record(item: Prediction, ram_bytes: int | None) -> GraphEstimate:
+def _record(item: Prediction, ram_bytes: int | None) -> Estimate:
     speed, latency = item.speed, item.latency_ms
-    return GraphEstimate(
+    return Estimate(
         profile=item.device.removeprefix(PREDICTED),
         runtime=speed.runtime,
         runtime_version=speed.version,

@@ -94,7 +94,7 @@ class Instructions(Strict):
     """Instructions of one inference on one thread, counted by an emulator: free of noise, and no time."""
 
     total: int
-    """The fewest of ``samples``: whatever comes in between adds."""
+    """The fewest of ``samples`` after the first, which finds empty caches: whatever comes in between adds."""
     samples: tuple[int, ...]
     by_class: dict[str, int] = Field(default_factory=dict)
     """Of that inference; empty where the instruction set is not told apart."""
@@ -128,9 +128,11 @@ class RunContext(Strict):
     runtime_options: dict[str, str]
 
 
-class GraphEstimate(Strict):
-    """What the graph of the artifact says, by constants that were fitted to published measurements of the board."""
+class Estimate(Strict):
+    """What constants that were fitted to published measurements of the board make of the artifact's graph, or of the
+    instructions and cache misses that its runtime takes on an emulated core."""
 
+    level: Literal["graph", "emulation"] = "graph"
     profile: str
     runtime: str
     runtime_version: str
@@ -147,7 +149,7 @@ class GraphEstimate(Strict):
     outside: tuple[str, ...]
     """Why the graph is unlike what was measured; empty where it is not."""
     ram_bytes: int | None
-    """Peak of the runner's process; None where no rule covers the runtime."""
+    """Peak of the runner's process: predicted, or that of the emulated one; None where no rule covers the runtime."""
 
     @property
     def maker(self) -> str:
@@ -161,10 +163,13 @@ class GraphEstimate(Strict):
         memory = f", peak memory {self.ram_bytes / 1e6:.0f} MB" if self.ram_bytes else ""
         strange = f"; unlike what was measured there: {'; '.join(self.outside)}" if self.outside else ""
         return (
-            f"predicted from the graph for {self.maker}: {self.latency_ms:.3g} ms, four of five in {self.low_ms:.3g} "
+            f"predicted {_FROM[self.level]} for {self.maker}: {self.latency_ms:.3g} ms, four of five in {self.low_ms:.3g} "
             f"to {self.high_ms:.3g} ms (error for unseen families: median {self.error_median_pct:.0f} %, 90th "
             f"percentile {self.error_p90_pct:.0f} %){memory}{strange}"
         )
+
+
+_FROM = {"graph": "from the graph", "emulation": "from emulation"}
 
 
 class Measurement(Strict):
@@ -182,8 +187,9 @@ class Measurement(Strict):
     prediction: Prediction | None = None
     """By the compiler of the artifact. Only where the kind is predicted; then nothing was run, and no start and no
     memory of a process is known."""
-    estimate: GraphEstimate | None = None
-    """From the graph; the same holds."""
+    estimate: Estimate | None = None
+    """From the graph, where the same holds, or from emulation: then ``instructions``, memory and answers are those
+    of the emulated run."""
     cold_start_ms: float | None = None
     """From starting the process to its first answer, median of ``starts``; files are in the page cache."""
     warm_start_ms: float | None = None
@@ -208,6 +214,6 @@ class Measurement(Strict):
     taken_utc: str
 
     @property
-    def foretold(self) -> Prediction | GraphEstimate | None:
+    def foretold(self) -> Prediction | Estimate | None:
         """What is predicted, whoever does."""
         return self.prediction or self.estimate

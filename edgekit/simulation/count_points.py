@@ -1,0 +1,56 @@
+"""Published latencies beside the counts of the same models on an emulated core like the board's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from edgekit.catalog_schema import Profile
+from edgekit.simulation.choosing import chosen
+from edgekit.simulation.count_terms import count_terms
+from edgekit.simulation.crossing import Point
+from edgekit.simulation.emulated_counts import Counted, recorded
+from edgekit.simulation.published import Series, published
+
+COUNTED_AS: Mapping[str, str] = {"ncnn": "ncnn", "tflite": "litert"}
+"""The published runtimes, and whose code was counted."""
+_LEAST_MODELS = 8
+
+
+def counted_series(profile: Profile) -> Mapping[tuple[Series, ...], tuple[Point, ...]]:
+    """Points of each runtime and number of threads: a run's series in floats and in integers, with their counts.
+
+    Of several runs the one is taken whose floats ``choosing`` takes. Left out are runs on more threads than the
+    fastest cluster has cores, and those of few models.
+    """
+    found, cluster = {}, profile.cpu.clusters[0]
+    for floats in chosen(published(), profile.id):
+        if floats.precision == "int8" or floats.runtime not in COUNTED_AS or floats.threads > cluster.cores:
+            continue
+        series = tuple(item for item in (floats, replace(floats, precision="int8")) if item in published())
+        points = tuple(point for item in series for point in counted_points(item, profile))
+        if len({point.model for point in points}) >= _LEAST_MODELS:
+            found[series] = points
+    return found
+
+
+def counted_points(series: Series, profile: Profile) -> Iterator[Point]:
+    """The points of ``series``, their terms from counts; those that were not counted are left out."""
+    integer = series.precision == "int8"
+    counts = {
+        item.model: item
+        for item in _alike(profile)
+        if item.runtime == COUNTED_AS[series.runtime] and (item.precision == "int8") == integer
+    }
+    for point in published()[series]:
+        if point.model in counts:
+            item = counts[point.model]
+            yield replace(point, terms=count_terms(item.by_class, item.cache_misses))
+
+
+def _alike(profile: Profile) -> Sequence[Counted]:
+    """Counts on the core and the caches of the fastest cluster."""
+    cluster = profile.cpu.clusters[0]
+    sizes = (cluster.l1d_bytes, cluster.l2_bytes, profile.cpu.l3_bytes)
+    wanted = tuple(size for size in sizes if size)
+    return [item for item in recorded() if item.core == cluster.core and item.cache_bytes == wanted]
