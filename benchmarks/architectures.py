@@ -29,7 +29,9 @@ class OnnxNet(Net):
 
     def model(self) -> onnx.ModelProto:
         """One picture in, the classes out."""
-        given = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, self._input_side, self._input_side])
+        given = helper.make_tensor_value_info(
+            "x", TensorProto.FLOAT, [1, 3, self._input_side, self._input_side]
+        )
         told = helper.make_tensor_value_info(self.last, TensorProto.FLOAT, [1, self.channels])
         graph = helper.make_graph(self.nodes, "net", [given], [told], self.weights)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
@@ -63,7 +65,9 @@ class OnnxNet(Net):
         assert inputs == 1
         super().elementwise()
         self._open = False
-        self._add(self._activation, self.last, **({"alpha": 1 / 6} if self._activation == "HardSigmoid" else {}))
+        self._add(
+            self._activation, self.last, **({"alpha": 1 / 6} if self._activation == "HardSigmoid" else {})
+        )
 
     def pool(self, side: int) -> None:
         assert side == 1
@@ -83,7 +87,12 @@ class OnnxNet(Net):
         depth = self.elements
         super().dense(columns)
         self._add("Flatten", self.last)
-        self._add("Gemm", self.last, self._weight(depth, columns, fan_in=depth), self._weight(columns, fan_in=columns))
+        self._add(
+            "Gemm",
+            self.last,
+            self._weight(depth, columns, fan_in=depth),
+            self._weight(columns, fan_in=columns),
+        )
 
     def softmax(self) -> None:
         super().softmax()
@@ -99,7 +108,9 @@ class OnnxNet(Net):
 
     def _add(self, op: str, *inputs: str, **attributes: Any) -> str:
         self.last = f"{op.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, list(inputs), [self.last], name=f"n_{self.last}", **attributes))
+        self.nodes.append(
+            helper.make_node(op, list(inputs), [self.last], name=f"n_{self.last}", **attributes)
+        )
         return self.last
 
     def _weight(self, *shape: int, fan_in: int) -> str:
@@ -116,7 +127,9 @@ class OnnxNet(Net):
 
 def architecture(name: str) -> onnx.ModelProto:
     """The published model ``name``, such as ``mobilenet_v2_1.0_224``."""
-    made: dict[str, tuple[int, Callable[[Net], None]]] = {key: (side, lay) for key, side, lay in architectures()}
+    made: dict[str, tuple[int, Callable[[Net], None]]] = {
+        key: (side, lay) for key, side, lay in architectures()
+    }
     side, lay = made[name]
     net = OnnxNet(side)
     lay(net)

@@ -103,7 +103,9 @@ def counted_of(
         cache_bytes=cache_bytes,
         by_class={name: counts[name] for name in CLASSES},
         cache_misses={
-            name.removesuffix("_misses"): number for name, number in counts.items() if name.endswith("_misses")
+            name.removesuffix("_misses"): number
+            for name, number in counts.items()
+            if name.endswith("_misses")
         },
     )
 

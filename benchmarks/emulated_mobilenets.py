@@ -20,11 +20,10 @@ from benchmarks.architectures import architecture
 from benchmarks.candidates import built
 from benchmarks.emulated_counts import counted_of, machine
 from benchmarks.trials import quiet_home
-from edgekit.catalog import load_catalog
 from edgekit.conversion.candidates import Candidate
 from edgekit.conversion.order import Intake, Order
 from edgekit.devices.emulated import EmulatedDevice, open_emulated
-from edgekit.simulation.emulated_counts import Counted, record, recorded
+from edgekit.simulation.emulated_counts import Counted, record
 
 MODELS = (
     *(f"mobilenet_v1_{width}_{side}" for width in ("0.25", "0.5", "0.75", "1.0") for side in (128, 224)),
@@ -45,7 +44,7 @@ def main() -> None:
     options = _options()
     names = options.boards.split(",")
     boards = {name: open_emulated(f"emulated:{name}") for name in names}
-    known = []
+    known = list(recorded())
     with quiet_home() as scratch:
         for model in options.models.split(","):
             path = scratch / f"{model}.onnx"
@@ -54,7 +53,10 @@ def main() -> None:
                 known.append(counted)
                 record(known)
                 total = sum(counted.by_class.values())
-                print(f"{model} {counted.runtime} {counted.precision} {counted.core}: {total / 1e6:.1f} M", flush=True)
+                print(
+                    f"{model} {counted.runtime} {counted.precision} {counted.core}: {total / 1e6:.1f} M",
+                    flush=True,
+                )
 
 
 def _counted(
@@ -67,7 +69,12 @@ def _counted(
 
     with tempfile.TemporaryDirectory(prefix="edgekit-counts-") as kept:
         order = Order(
-            model=path, targets=(_TARGET,), out=Path(kept), effort="fast", precisions=("fp32", "int8"), data_free=True
+            model=path,
+            targets=(_TARGET,),
+            out=Path(kept),
+            effort="fast",
+            precisions=("fp32", "int8"),
+            data_free=True,
         )
         for candidate, _, folder in built(order, wanted):
             runtime, precision = candidate.runtime.id, str(candidate.precision)

@@ -17,10 +17,9 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
-from ncnn_layers import read_param
-
 from edgekit.simulation.layer import Layer
 from edgekit.simulation.published import FOLDER
+from scripts.ncnn_layers import read_param
 
 NCNN = {
     "FastestDet": 352, "alexnet": 227, "blazeface": 128, "mnasnet": 224, "mobilenet": 224, "mobilenet_int8": 224,

@@ -64,6 +64,7 @@ def emulated_estimate(
         profile=profile_of(device, catalog).id,
         runtime=speed.runtime,
         runtime_version=speed.version,
+        emulated=f"{ran.context.runtime} {ran.context.runtime_version}",
         threads=speed.threads,
         latency_ms=found.latency_ms.p50,
         low_ms=found.latency_ms.low,
@@ -84,7 +85,11 @@ def _speed(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> Count
     """Of the artifact's own runtime, else ncnn's; those of ``threads`` first."""
     profile, runtime = profile_of(device, catalog), bundle.manifest.artifact.runtime
     wanted: Sequence[str] = (*_KIN.get(runtime, ()), _ANY)
-    found = [speed for speed in profile.counted_speeds if speed.runtime in wanted and speed.threads in (threads, None)]
+    found = [
+        speed
+        for speed in profile.counted_speeds
+        if speed.runtime in wanted and speed.threads in (threads, None)
+    ]
     if not found:
         raise DeviceError(
             f"{device}: profile '{profile.id}' has no constants for emulated counts on {threads} thread(s)"

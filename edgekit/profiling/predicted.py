@@ -17,7 +17,6 @@ from edgekit.progress import Advance
 from edgekit.simulation import profile_of
 from edgekit.vocabulary import PREDICTED
 
-
 _LEVELS = ("emulation", "graph")
 _LEVEL = "?from="
 
@@ -76,8 +75,10 @@ def predicted(
 def _parts(spec: str) -> tuple[str, str]:
     """The device and the level that is insisted on, empty where none is."""
     device, _, level = spec.partition(_LEVEL)
-    if level and level not in _LEVELS or "?" in device:
-        raise DeviceError(f"'{spec}': after {device.partition('?')[0]} comes nothing, or {_LEVEL}{' or '.join(_LEVELS)}")
+    if (level and level not in _LEVELS) or "?" in device:
+        raise DeviceError(
+            f"'{spec}': after {device.partition('?')[0]} comes nothing, or {_LEVEL}{' or '.join(_LEVELS)}"
+        )
     return device, level
 
 

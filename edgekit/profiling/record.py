@@ -136,7 +136,9 @@ class Estimate(Strict):
     profile: str
     runtime: str
     runtime_version: str
-    """Whose constants: the artifact's own runtime, or one with the same kernels."""
+    """Whose constants: the artifact's own runtime, or one with the same kernels; from emulation any."""
+    emulated: str = ""
+    """The runtime that ran under emulation, with its version."""
     threads: int | None
     """None where what was published does not state them."""
     latency_ms: float
@@ -155,7 +157,8 @@ class Estimate(Strict):
     def maker(self) -> str:
         """Whose figures these are."""
         threads = f", {self.threads} thread(s)" if self.threads else ""
-        return f"{self.runtime} {self.runtime_version} on {self.profile}{threads}"
+        constants = f"{self.runtime} {self.runtime_version} on {self.profile}{threads}"
+        return f"{self.emulated} by constants of {constants}" if self.emulated else constants
 
     @property
     def says(self) -> str:

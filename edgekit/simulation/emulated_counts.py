@@ -43,7 +43,9 @@ def recorded(path: Path = RECORDED) -> tuple[Counted, ...]:
                 **{name: row[name] for name in _OWN},
                 cache_bytes=tuple(int(row[f"{level}_bytes"]) for level in MISSES if row[f"{level}_bytes"]),
                 by_class={name: int(row[name]) for name in CLASSES},
-                cache_misses={level: int(row[f"{level}_misses"]) for level in MISSES if row[f"{level}_misses"]},
+                cache_misses={
+                    level: int(row[f"{level}_misses"]) for level in MISSES if row[f"{level}_misses"]
+                },
             )
             for row in csv.DictReader(file)
         )
@@ -54,7 +56,12 @@ def record(counts: Iterable[Counted], path: Path = RECORDED) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
-            (*_OWN, *(f"{level}_bytes" for level in MISSES), *CLASSES, *(f"{level}_misses" for level in MISSES))
+            (
+                *_OWN,
+                *(f"{level}_bytes" for level in MISSES),
+                *CLASSES,
+                *(f"{level}_misses" for level in MISSES),
+            )
         )
         for item in counts:
             sizes = (*item.cache_bytes, "", "", "")[: len(MISSES)]
