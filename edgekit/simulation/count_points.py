@@ -14,7 +14,7 @@ from edgekit.simulation.published import Series, published
 
 COUNTED_AS: Mapping[str, str] = {"ncnn": "ncnn", "tflite": "litert"}
 """The published runtimes, and whose code was counted."""
-_LEAST_MODELS = 8
+_LEAST_MODELS = 12
 
 
 def counted_series(profile: Profile) -> Mapping[tuple[Series, ...], tuple[Point, ...]]:

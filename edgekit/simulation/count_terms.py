@@ -1,4 +1,4 @@
-"""What of emulated counts takes a core's time: seven amounts, each with a guess of its cycles."""
+"""What of emulated counts takes a core's time: eight amounts, each with a guess of its cycles."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class CountTerm:
     """One sum of counts."""
 
     guess_cycles: float
-    """What one takes where no measurement speaks: two instructions in a cycle that wait for little, a miss that the
-    next cache serves, one that goes to memory while others are under way."""
+    """What one takes where no measurement speaks: nearly two instructions in a cycle, a miss that the next cache
+    serves, one that goes to memory while others are under way."""
     of: Callable[[Counts, Counts], int]
     """From instructions by class and misses by level of cache."""
     title: str
@@ -32,7 +32,8 @@ COUNT_TERMS: Mapping[str, CountTerm] = {
     "fma": CountTerm(0.6, _classes("fma"), "fused multiply-adds"),
     "integer_products": CountTerm(0.6, _classes("int_mac dot i8mm"), "integer products and dot products"),
     "vector": CountTerm(0.6, _classes("vector"), "other vector instructions"),
-    "memory": CountTerm(0.6, _classes("vector_load vector_store load store"), "loads and stores"),
+    "loads": CountTerm(0.6, _classes("vector_load load"), "loads"),
+    "stores": CountTerm(1, _classes("vector_store store"), "stores"),
     "scalar": CountTerm(0.6, _classes("branch scalar"), "branches and scalar arithmetic"),
     "l1_misses": CountTerm(6, lambda by_class, misses: misses["l1"], "misses of the first cache"),
     "last_misses": CountTerm(20, lambda by_class, misses: misses[max(misses)], "misses of the last cache"),
