@@ -1,4 +1,4 @@
-"""Count one inference of every published ncnn model on emulated cores: instructions by class and cache misses.
+"""Count one inference of the published ncnn models on emulated cores: instructions by class and cache misses.
 
     git clone https://github.com/Tencent/ncnn && git -C ncnn checkout a4d2ea1d4422c9e849f166fd7a4aefb52f942f6a
     edgekit device setup emulated
@@ -25,6 +25,7 @@ from edgekit.devices.emulated.device import COUNTS
 from edgekit.devices.emulated.plugin import CLEAN, plugin_option
 from edgekit.devices.emulated.view import arm_python, make_view
 from edgekit.devices.ssh_packages import DEBIAN_ARM, download_wheels
+from edgekit.simulation.count_points import OTHER_CODE
 from edgekit.simulation.emulated_counts import CLASSES, RECORDED, Counted, record, recorded
 from edgekit.simulation.published import model_terms
 from scripts.measured_models import NCNN
@@ -45,7 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="edgekit-counts-") as folder:
         site = ncnn_site(Path(folder))
         boards = {name: find_board(name, load_catalog()) for name in options.boards.split(",")}
-        for model in sorted(NCNN, key=lambda name: float(model_terms()[name][:MAC_TERMS].sum())):
+        for model in sorted(set(NCNN) - set(OTHER_CODE), key=lambda name: float(model_terms()[name][:MAC_TERMS].sum())):
             for name, board in boards.items():
                 if (model, *machine(board)) in {(item.model, item.core, item.cache_bytes) for item in known}:
                     continue
