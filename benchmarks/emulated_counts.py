@@ -46,7 +46,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="edgekit-counts-") as folder:
         site = ncnn_site(Path(folder))
         boards = {name: find_board(name, load_catalog()) for name in options.boards.split(",")}
-        for model in sorted(set(NCNN) - set(OTHER_CODE), key=lambda name: float(model_terms()[name][:MAC_TERMS].sum())):
+        for model in sorted(
+            set(NCNN) - set(OTHER_CODE), key=lambda name: float(model_terms()[name][:MAC_TERMS].sum())
+        ):
             for name, board in boards.items():
                 if (model, *machine(board)) in {(item.model, item.core, item.cache_bytes) for item in known}:
                     continue

@@ -23,7 +23,7 @@ from benchmarks.trials import quiet_home
 from edgekit.conversion.candidates import Candidate
 from edgekit.conversion.order import Intake, Order
 from edgekit.devices.emulated import EmulatedDevice, open_emulated
-from edgekit.simulation.emulated_counts import Counted, record
+from edgekit.simulation.emulated_counts import Counted, record, recorded
 
 MODELS = (
     *(f"mobilenet_v1_{width}_{side}" for width in ("0.25", "0.5", "0.75", "1.0") for side in (128, 224)),

@@ -15,27 +15,19 @@ from edgekit.simulation.count_predict import predict_counts
 from edgekit.vocabulary import PREDICTED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from edgekit.bundles import Bundle
     from edgekit.catalog import Catalog
     from edgekit.catalog_schema import CountedSpeed
     from edgekit.profiling.record import Measurement
     from edgekit.progress import Advance
-    from edgekit.vocabulary import RuntimeId
 
-_KIN: dict[RuntimeId, tuple[str, ...]] = {"litert": ("tflite",), "tflite-runtime": ("tflite",)}
-"""Whose latencies stand beside counts of LiteRT in the calibration; ncnn's serve every runtime."""
-_ANY = "ncnn"
-_CHECKED: tuple[RuntimeId, ...] = ("litert", "tflite-runtime")
-"""Runtimes that were held to published latencies of their own."""
 _RUNS = 2
 
 
-def why_not_emulated(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> str | None:
-    """Why ``bundle`` cannot be predicted from emulation on ``device`` (``predicted:ID``); None where it can."""
+def why_not_emulated(device: str, catalog: Catalog, threads: int) -> str | None:
+    """Why nothing can be predicted from emulation on ``device`` (``predicted:ID``); None where it can."""
     try:
-        _speed(bundle, device, catalog, threads)
+        _speed(device, catalog, threads)
         with closing(open_emulated(_emulated(device), catalog)) as board:
             return board.why_no_counts or None
     except DeviceError as error:
@@ -49,19 +41,24 @@ def emulated_estimate(
 
     threads: of the prediction; what one thread takes is counted in any case.
     """
-    speed = _speed(bundle, device, catalog, threads)
+    speed = _speed(device, catalog, threads)
     with closing(open_emulated(_emulated(device), catalog)) as board:
         if board.why_no_counts:
             raise DeviceError(f"{device}: {board.why_no_counts}")
         ran = count(bundle, board, threads=1, runs=_RUNS, advance=advance)
     assert ran.instructions is not None
     assert ran.memory_bytes is not None
+    profile = profile_of(device, catalog)
+    if not ran.instructions.cache_misses:
+        raise DeviceError(
+            f"{device}: profile '{profile.id}' lacks the sizes of the caches to count misses of"
+        )
     found = predict_counts(
-        speed, ran.instructions.by_class, ran.instructions.cache_misses, unlike=_unlike(bundle, speed)
+        speed, ran.context.runtime, ran.instructions.by_class, ran.instructions.cache_misses
     )
     estimate = Estimate(
         level="emulation",
-        profile=profile_of(device, catalog).id,
+        profile=profile.id,
         runtime=speed.runtime,
         runtime_version=speed.version,
         emulated=f"{ran.context.runtime} {ran.context.runtime_version}",
@@ -81,24 +78,12 @@ def _emulated(device: str) -> str:
     return SCHEME + device.removeprefix(PREDICTED)
 
 
-def _speed(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> CountedSpeed:
-    """Of the artifact's own runtime, else ncnn's; those of ``threads`` first."""
-    profile, runtime = profile_of(device, catalog), bundle.manifest.artifact.runtime
-    wanted: Sequence[str] = (*_KIN.get(runtime, ()), _ANY)
-    found = [
-        speed
-        for speed in profile.counted_speeds
-        if speed.runtime in wanted and speed.threads in (threads, None)
-    ]
-    if not found:
-        raise DeviceError(
-            f"{device}: profile '{profile.id}' has no constants for emulated counts on {threads} thread(s)"
-        )
-    return min(found, key=lambda speed: wanted.index(speed.runtime))
-
-
-def _unlike(bundle: Bundle, speed: CountedSpeed) -> list[str]:
-    runtime = bundle.manifest.artifact.runtime
-    if runtime in _CHECKED:
-        return []
-    return [f"the constants are {speed.runtime}'s, and {runtime} was not held to measurements"]
+def _speed(device: str, catalog: Catalog, threads: int) -> CountedSpeed:
+    """The profile's for ``threads``, which serve every runtime and precision."""
+    profile = profile_of(device, catalog)
+    for speed in profile.counted_speeds:
+        if speed.threads == threads:
+            return speed
+    raise DeviceError(
+        f"{device}: profile '{profile.id}' has no constants for emulated counts on {threads} thread(s)"
+    )

@@ -93,7 +93,7 @@ def _by_constants(
 ) -> Measurement:
     if level == "graph":
         return _by_graph(bundle, device, catalog, threads)
-    why_not = why_not_emulated(bundle, device, catalog, threads)
+    why_not = why_not_emulated(device, catalog, threads)
     if why_not and level:
         raise DeviceError(why_not)
     if why_not:

@@ -163,11 +163,12 @@ class Estimate(Strict):
     @property
     def says(self) -> str:
         """One line for people."""
+        whose = f" of {self.runtime}" if self.emulated else ""
         memory = f", peak memory {self.ram_bytes / 1e6:.0f} MB" if self.ram_bytes else ""
         strange = f"; unlike what was measured there: {'; '.join(self.outside)}" if self.outside else ""
         return (
             f"predicted {_FROM[self.level]} for {self.maker}: {self.latency_ms:.3g} ms, four of five in {self.low_ms:.3g} "
-            f"to {self.high_ms:.3g} ms (error for unseen families: median {self.error_median_pct:.0f} %, 90th "
+            f"to {self.high_ms:.3g} ms (error for unseen families{whose}: median {self.error_median_pct:.0f} %, 90th "
             f"percentile {self.error_p90_pct:.0f} %){memory}{strange}"
         )
 

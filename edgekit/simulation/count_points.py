@@ -12,8 +12,9 @@ from edgekit.simulation.crossing import Point
 from edgekit.simulation.emulated_counts import Counted, recorded
 from edgekit.simulation.published import Series, published
 
-COUNTED_AS: Mapping[str, str] = {"ncnn": "ncnn", "tflite": "litert"}
-"""The published runtimes, and whose code was counted."""
+FITTED = "ncnn"
+"""The runtime whose latencies constants are fitted to: what was published of TFLite is of ruy's kernels on threads
+that nobody states, and LiteRT, whose code can be counted, computes with XNNPACK's."""
 OTHER_CODE: Mapping[str, str] = {
     "vision_transformer": "2.2 times as fast in ncnn of 2023-08-25 as in that of 2022-10-17 (rk3588, one thread; the median "
     "of all models is 1.06): what was published is of other kernels than those counted"
@@ -30,7 +31,7 @@ def counted_series(profile: Profile) -> Mapping[tuple[Series, ...], tuple[Point,
     """
     found, cluster = {}, profile.cpu.clusters[0]
     for floats in chosen(published(), profile.id):
-        if floats.precision == "int8" or floats.runtime not in COUNTED_AS or floats.threads > cluster.cores:
+        if floats.precision == "int8" or floats.runtime != FITTED or floats.threads > cluster.cores:
             continue
         series = tuple(item for item in (floats, replace(floats, precision="int8")) if item in published())
         points = tuple(point for item in series for point in counted_points(item, profile))
@@ -45,7 +46,7 @@ def counted_points(series: Series, profile: Profile) -> Iterator[Point]:
     counts = {
         item.model: item
         for item in _alike(profile)
-        if item.runtime == COUNTED_AS[series.runtime] and (item.precision == "int8") == integer
+        if item.runtime == FITTED and (item.precision == "int8") == integer
     }
     for point in published()[series]:
         if point.model in counts and point.model not in OTHER_CODE:

@@ -60,7 +60,7 @@ def _predict(device: str, speed: Speed, terms: Terms) -> Prediction:
     return Prediction(
         device=device,
         speed=speed,
-        latency_ms=interval(speed, p50, outside),
+        latency_ms=interval(speed.interval_factor, p50, outside),
         outside=outside,
         shares=shares,
     )
@@ -85,8 +85,9 @@ def beyond(speed: FittedSpeed, p50: float) -> Iterator[str]:
         yield f"measured models took {fastest:.3g} to {slowest:.3g} ms"
 
 
-def interval(speed: FittedSpeed, p50: float, outside: Sequence[str]) -> Latency:
+def interval(factor: float, p50: float, outside: Sequence[str]) -> Latency:
     """Around ``p50``. What lies outside was not measured: half as sure again would be a guess too, so the factor
     counts twice."""
-    factor = speed.interval_factor ** (2 if outside else 1)
+    if outside:
+        factor **= 2
     return Latency(p50=p50, low=p50 / factor, high=p50 * factor)
