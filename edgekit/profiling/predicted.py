@@ -101,13 +101,14 @@ def _by_constants(
             told(f"predicted from the graph; from emulation, which is more exact, it cannot be: {why_not}")
         return _by_graph(bundle, device, catalog, threads)
     found, ran = emulated_estimate(bundle, device, catalog, threads, advance=advance)
+    cores = profile_of(device, catalog).cpu.clusters[0].cores
     return ran.model_copy(
         update={
             "device": device,
             "kind": "predicted",
             "estimate": found,
             "operators_method": "the model is predicted as a whole",
-            "context": ran.context.model_copy(update={"threads": found.threads or ran.context.cores}),
+            "context": ran.context.model_copy(update={"cores": cores, "threads": found.threads or cores}),
         }
     )
 

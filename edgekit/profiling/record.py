@@ -154,6 +154,11 @@ class Estimate(Strict):
     """Peak of the runner's process: predicted, or that of the emulated one; None where no rule covers the runtime."""
 
     @property
+    def way(self) -> str:
+        """How they were come by, in words."""
+        return "from emulation" if self.level == "emulation" else "from the graph"
+
+    @property
     def maker(self) -> str:
         """Whose figures these are."""
         threads = f", {self.threads} thread(s)" if self.threads else ""
@@ -167,13 +172,10 @@ class Estimate(Strict):
         memory = f", peak memory {self.ram_bytes / 1e6:.0f} MB" if self.ram_bytes else ""
         strange = f"; unlike what was measured there: {'; '.join(self.outside)}" if self.outside else ""
         return (
-            f"predicted {_FROM[self.level]} for {self.maker}: {self.latency_ms:.3g} ms, four of five in {self.low_ms:.3g} "
+            f"predicted {self.way} for {self.maker}: {self.latency_ms:.3g} ms, four of five in {self.low_ms:.3g} "
             f"to {self.high_ms:.3g} ms (error for unseen families{whose}: median {self.error_median_pct:.0f} %, 90th "
             f"percentile {self.error_p90_pct:.0f} %){memory}{strange}"
         )
-
-
-_FROM = {"graph": "from the graph", "emulation": "from emulation"}
 
 
 class Measurement(Strict):

@@ -24,7 +24,8 @@ pytestmark = [
 
 
 def profiled(bundle: Path, device: str, *more: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "edgekit", "profile", str(bundle), "--on", device, *more, "--json"]
+    main = "from edgekit.cli.main import main; main()"
+    command = [sys.executable, "-c", main, "profile", str(bundle), "--on", device, *more, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     (found,) = json.loads(done.stdout)["measurements"]
     return dict(found)
@@ -49,6 +50,7 @@ def test_a_model_is_predicted_from_its_instructions_and_misses(tmp_path: Path) -
     # an A72 at 1.8 GHz: no emulated second, which would be a hundred times as long, is in it
     assert 0.5 < counted["total"] / 1.8e6 / estimate["latency_ms"] < 2, "instructions per cycle"
     assert found["memory_bytes"]["peak"] == estimate["ram_bytes"]
+    assert (found["context"]["cores"], found["context"]["threads"]) == (4, 1)
 
     graph = profiled(bundle, "predicted:raspberry-pi-4?from=graph")
     assert graph["estimate"]["level"] == "graph"

@@ -11,7 +11,11 @@ from edgekit.catalog import Catalog, load_catalog
 from edgekit.errors import DeviceError
 from edgekit.profiling import runnable
 from edgekit.profiling.predicted import predicted
-from edgekit.profiling.record import Measurement
+from edgekit.profiling.record import Estimate, Measurement
+from edgekit.profiling.stored import compare_measurements
+from edgekit.reports.page import render
+from edgekit.reports.sources import Evidence
+from tests.profiling.test_counted import emulated
 
 TFLITE = Path(__file__).parents[1] / "converters" / "data" / "tiny_cnn.tflite"
 BOARD = "predicted:raspberry-pi-4"
@@ -85,3 +89,30 @@ def test_an_x86_target_has_no_constants_either_way() -> None:
         foretold("predicted:intel-n100", [])
     with pytest.raises(DeviceError, match="'intel-n100' has no constants for emulated counts"):
         foretold("predicted:intel-n100?from=emulation", [])
+
+
+def from_emulation(latency_ms: float) -> Measurement:
+    """A record as a prediction from emulation leaves it."""
+    estimate = Estimate(
+        level="emulation", profile="raspberry-pi-4", runtime="ncnn", runtime_version="1", emulated="litert 2",
+        threads=1, latency_ms=latency_ms, low_ms=latency_ms / 1.25, high_ms=latency_ms * 1.25, error_median_pct=4.0,
+        error_p90_pct=8.0, outside=(), ram_bytes=50_000_000,
+    )  # fmt: skip
+    return emulated().model_copy(update={"kind": "predicted", "device": BOARD, "estimate": estimate})
+
+
+def test_two_predictions_compare_each_figure_once() -> None:
+    found = compare_measurements(from_emulation(10.0), from_emulation(5.0))
+    names = [metric.name for metric in found.metrics]
+    assert sorted(names) == ["instructions", "memory", "p50"]
+    p50 = next(metric for metric in found.metrics if metric.name == "p50")
+    assert (p50.ratio, p50.basis) == (0.5, "litert 2 by constants of ncnn 1 on raspberry-pi-4, 1 thread(s)")
+
+
+def test_the_way_is_named_where_people_read_it() -> None:
+    item = from_emulation(10.0)
+    assert item.estimate is not None
+    assert item.estimate.says.startswith("predicted from emulation for litert 2 by constants of ncnn 1")
+    assert "error for unseen families of ncnn: median 4 %" in item.estimate.says
+    page = render(Evidence(manifests=(), measurements=(item,)), title="t")
+    assert "by constants of ncnn 1 on raspberry-pi-4, 1 thread(s), from emulation" in page
