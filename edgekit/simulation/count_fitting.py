@@ -14,7 +14,7 @@ from edgekit.simulation.count_terms import COUNT_NAMES, GUESS_CYCLES
 from edgekit.simulation.crossing import LEAST_POINTS, HeldOut, Point
 from edgekit.simulation.solve import Array, least_squares
 
-_HOLD = 0.003
+_HOLD = 0.01
 """How strongly constants are held to the guesses; the weight of one measurement is 1."""
 
 

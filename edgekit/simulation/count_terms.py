@@ -1,4 +1,4 @@
-"""What of emulated counts takes a core's time: eight amounts, each with a guess of its cycles."""
+"""What of emulated counts takes a core's time: nine amounts, each with a guess of its cycles."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ COUNT_TERMS: Mapping[str, CountTerm] = {
     "stores": CountTerm(1, _classes("vector_store store"), "stores"),
     "scalar": CountTerm(0.6, _classes("branch scalar"), "branches and scalar arithmetic"),
     "l1_misses": CountTerm(6, lambda by_class, misses: misses["l1"], "misses of the first cache"),
+    "middle_misses": CountTerm(
+        14, lambda by_class, misses: misses["l2"] if "l3" in misses else 0, "misses of L2 before L3"
+    ),
     "last_misses": CountTerm(20, lambda by_class, misses: misses[max(misses)], "misses of the last cache"),
 }
 COUNT_NAMES = tuple(COUNT_TERMS)

@@ -51,12 +51,12 @@ def macs(point: Point) -> float:
 BARS = {
     ("raspberry-pi-4", 1): (0.06, 0.18),
     ("rk3399", 1): (0.06, 0.18),
-    ("raspberry-pi-5", 1): (0.06, 0.18),
+    ("raspberry-pi-5", 1): (0.063, 0.18),
     ("raspberry-pi-3", 1): (0.09, 0.18),
     ("raspberry-pi-zero-2-w", 1): (0.09, 0.18),
-    ("rk3399", 2): (0.08, 0.18),
-    ("raspberry-pi-4", 4): (0.12, 0.30),
-    ("raspberry-pi-5", 4): (0.12, 0.25),
+    ("rk3399", 2): (0.06, 0.18),
+    ("raspberry-pi-4", 4): (0.15, 0.30),
+    ("raspberry-pi-5", 4): (0.12, 0.30),
     ("raspberry-pi-3", 4): (0.09, 0.20),
     ("raspberry-pi-zero-2-w", 4): (0.09, 0.20),
 }
