@@ -143,7 +143,8 @@ def test_constants_of_ncnn_carry_to_litert() -> None:
 
 
 def test_a_runtime_that_was_never_held_to_measurements_is_marked() -> None:
-    speed, item = CATALOG.profile("raspberry-pi-4").counted_speeds[0], recorded()[0]
+    speed = CATALOG.profile("raspberry-pi-4").counted_speeds[0]
+    item = next(item for item in recorded() if (item.model, item.core) == ("mobilenet", "Cortex-A72"))
     own, litert, other = (
         predict_counts(speed, runtime, item.by_class, item.cache_misses)
         for runtime in ("ncnn", "litert", "onnxruntime")
@@ -198,8 +199,8 @@ def test_constants_that_made_the_latencies_are_found() -> None:
     true_ms = GUESS_CYCLES / 1e9 * 1e3 * random.uniform(0.5, 2, len(GUESS_CYCLES))
     terms = random.uniform(1e6, 1e8, (60, len(GUESS_CYCLES))) / GUESS_CYCLES
     points = [Point(f"m{index}", f"m{index}", float(row @ true_ms), row) for index, row in enumerate(terms)]
-    # held to guesses that are up to half as large
-    assert fit_counts(points, 1e9) == pytest.approx(true_ms, rel=0.02)
+    # held to guesses that are off by up to a factor of two
+    assert fit_counts(points, 1e9) == pytest.approx(true_ms, rel=0.06)
 
 
 def test_terms_are_sums_of_the_classes() -> None:
