@@ -15,11 +15,10 @@ from edgekit.simulation.published import Series, published
 FITTED = "ncnn"
 """The runtime whose latencies constants are fitted to: what was published of TFLite is of ruy's kernels on threads
 that nobody states, and LiteRT, whose code can be counted, computes with XNNPACK's."""
-OTHER_CODE: Mapping[str, str] = {
-    "vision_transformer": "2.2 times as fast in ncnn of 2023-08-25 as in that of 2022-10-17 (rk3588, one thread; the median "
-    "of all models is 1.06): what was published is of other kernels than those counted"
+CHANGED_SINCE: Mapping[str, str] = {
+    "vision_transformer": "Gemm instead of InnerProduct since Tencent/ncnn@d4f599f2cd3b54384b656ec92b384273098a07a6 of 2026"
 }
-"""Published models that are not fitted to, and why."""
+"""Published models whose files, as counted, are no longer those that were timed."""
 _LEAST_MODELS = 12
 
 
@@ -41,7 +40,7 @@ def counted_series(profile: Profile) -> Mapping[tuple[Series, ...], tuple[Point,
 
 
 def counted_points(series: Series, profile: Profile) -> Iterator[Point]:
-    """The points of ``series``, their terms from counts; left out are those that were not counted, and OTHER_CODE."""
+    """The points of ``series``, their terms from counts; left out are those that were not counted, and CHANGED_SINCE."""
     integer = series.precision == "int8"
     counts = {
         item.model: item
@@ -49,7 +48,7 @@ def counted_points(series: Series, profile: Profile) -> Iterator[Point]:
         if item.runtime == FITTED and (item.precision == "int8") == integer
     }
     for point in published()[series]:
-        if point.model in counts and point.model not in OTHER_CODE:
+        if point.model in counts and point.model not in CHANGED_SINCE:
             item = counts[point.model]
             yield replace(point, terms=count_terms(item.by_class, item.cache_misses))
 

@@ -161,15 +161,14 @@ def test_a_runtime_that_was_never_held_to_measurements_is_marked() -> None:
     assert "onnxruntime was not held to measurements" in other.outside[0]
 
 
-def test_published_of_other_code_is_far_off_and_left_out() -> None:
-    """ncnn's vision transformer became more than twice as fast between the version published and the one counted."""
+def test_a_model_whose_file_changed_since_it_was_timed_is_left_out() -> None:
     counted = next(
         item for item in recorded() if (item.model, item.core) == ("vision_transformer", "Cortex-A72")
     )
     points, clock_hz = points_of("raspberry-pi-4", 1)
     assert "vision_transformer" not in {point.model for point in points}
     predicted_ms = fit_counts(points, clock_hz) @ count_terms(counted.by_class, counted.cache_misses)
-    assert predicted_ms < 0.6 * 6605.7  # the published milliseconds
+    assert predicted_ms < 0.6 * 6605.7, "the published milliseconds, of InnerProducts instead of Gemm"
 
 
 def test_every_count_is_whole() -> None:
