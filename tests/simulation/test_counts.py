@@ -161,14 +161,15 @@ def test_a_runtime_that_was_never_held_to_measurements_is_marked() -> None:
     assert "onnxruntime was not held to measurements" in other.outside[0]
 
 
-def test_a_model_whose_file_changed_since_it_was_timed_is_left_out() -> None:
+def test_a_transformer_that_took_no_part_is_predicted() -> None:
+    """Counted once, from the file that was timed; left out of the fit, for it is not counted on every core."""
     counted = next(
         item for item in recorded() if (item.model, item.core) == ("vision_transformer", "Cortex-A72")
     )
     points, clock_hz = points_of("raspberry-pi-4", 1)
     assert "vision_transformer" not in {point.model for point in points}
     predicted_ms = fit_counts(points, clock_hz) @ count_terms(counted.by_class, counted.cache_misses)
-    assert predicted_ms < 0.6 * 6605.7, "the published milliseconds, of InnerProducts instead of Gemm"
+    assert predicted_ms == pytest.approx(6605.7, rel=0.3)  # published; 24 % too slow
 
 
 def test_every_count_is_whole() -> None:
