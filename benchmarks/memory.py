@@ -19,14 +19,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from benchmarks.candidates import built
 from benchmarks.memory_probes import PROBES
 from benchmarks.trials import quiet_home
-from edgekit.bundles.write import ARTIFACT, Parts, lay_out
-from edgekit.catalog import load_catalog
-from edgekit.conversion.order import Order, take_in
-from edgekit.conversion.plan import PRECISIONS, plan
-from edgekit.conversion.trial import candidate_manifest
-from edgekit.conversion.workshop import Workshop
+from edgekit.conversion.candidates import Candidate
+from edgekit.conversion.order import Intake, Order
+from edgekit.conversion.plan import PRECISIONS
 from edgekit.devices import LocalDevice
 from edgekit.errors import EdgekitError
 from edgekit.models import Model
@@ -78,26 +76,16 @@ def measured(path: Path, family: str, kept: Path) -> Iterator[Peak]:
         model=path, targets=("host",), out=kept, samples=_SAMPLES, effort="fast", precisions=PRECISIONS,
         data_free=family == PROBE,
     )  # fmt: skip
-    intake, catalog = take_in(order), load_catalog()
-    candidates = [
-        item for item in plan(catalog, catalog.target("host"), intake.wish)
-        if not item.reason and item.precision in MEASURED_PRECISIONS and item.variant in _VARIANTS[intake.wish.is_text]
-    ]  # fmt: skip
-    with tempfile.TemporaryDirectory() as work:
-        shop = Workshop.open(catalog, intake, candidates, Path(work), threads=1, effort="fast")
-        for candidate in candidates:
-            assert candidate.precision is not None
-            folder = kept / candidate.label.replace(" ", "-")
-            try:
-                if not folder.exists():
-                    built = shop.build(candidate)
-                    files = {f"{ARTIFACT}/{name}": built.folder / name for name in built.reply["files"]}
-                    manifest = candidate_manifest(intake, candidate, built)
-                    lay_out(folder, Parts(manifest=manifest, artifact_files=files, contract=intake.contract))
-                precision = computed_in(intake.model, candidate.precision)
-                yield peak_of(folder, intake.model, family, precision)
-            except EdgekitError as error:
-                print(f"{path.stem} {candidate.label}: {str(error)[:120]}")
+    for candidate, intake, folder in built(order, _is_measured):
+        assert candidate.precision is not None
+        try:
+            yield peak_of(folder, intake.model, family, computed_in(intake.model, candidate.precision))
+        except EdgekitError as error:
+            print(f"{path.stem} {candidate.label}: {str(error)[:120]}")
+
+
+def _is_measured(intake: Intake, candidate: Candidate) -> bool:
+    return candidate.precision in MEASURED_PRECISIONS and candidate.variant in _VARIANTS[intake.wish.is_text]
 
 
 def peak_of(folder: Path, model: Model, family: str, precision: Precision) -> Peak:

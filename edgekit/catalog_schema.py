@@ -161,12 +161,11 @@ class SpeedError(Strict):
     p90: PositiveFloat
 
 
-class Speed(Strict):
-    """What predictions of one runtime, version, precision and number of threads are made with."""
+class FittedSpeed(Strict):
+    """Constants fitted to published or own latencies of one runtime, version and number of threads."""
 
     runtime: PredictedRuntime
     version: str
-    precision: Precision
     threads: PositiveInt | None = None
     """None where the source of the measurements does not state it."""
     measurements: PositiveInt
@@ -177,10 +176,20 @@ class Speed(Strict):
     """Four of five latencies lie between the prediction divided and multiplied by it."""
     latency_ms: tuple[PositiveFloat, PositiveFloat]
     """Of the fastest and the slowest model measured."""
-    covered: tuple[str, ...]
-    """The terms that the measured models have any of."""
     constants_ps: dict[str, PositiveFloat]
     """Picoseconds that one unit of each term takes; a term that is absent takes none."""
+
+
+class Speed(FittedSpeed):
+    """What predictions from a graph are made with, at one precision."""
+
+    precision: Precision
+    covered: tuple[str, ...]
+    """The terms that the measured models have any of."""
+
+
+class CountedSpeed(FittedSpeed):
+    """What predictions from emulated instructions and cache misses are made with, at every precision."""
 
 
 class Profile(Strict):
@@ -194,6 +203,7 @@ class Profile(Strict):
     memory: MemorySystem
     accelerators: tuple[Accelerator, ...] = ()
     speeds: tuple[Speed, ...] = ()
+    counted_speeds: tuple[CountedSpeed, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)
     detected: bool = False
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
-
-from ncnn_layers import read_param
 
 from edgekit.simulation.layer import Layer
 from edgekit.simulation.published import FOLDER
+from scripts.ncnn_layers import read_param
 
 NCNN = {
     "FastestDet": 352, "alexnet": 227, "blazeface": 128, "mnasnet": 224, "mobilenet": 224, "mobilenet_int8": 224,
@@ -57,6 +57,15 @@ class Net:
     def elements(self) -> int:
         return self.channels * self.side**2
 
+    def enter(self) -> tuple[object, ...]:
+        """Begin a block; its shape goes to ``leave``."""
+        return self.channels, self.side
+
+    def leave(self, entered: tuple[object, ...]) -> None:
+        """End the block: what went in is added to what comes out, where both have one shape."""
+        if entered == (self.channels, self.side):
+            self.elementwise(2)
+
     def elementwise(self, inputs: int = 1) -> None:
         self.layers.append(Layer(kind="elementwise", reads=inputs * self.elements, writes=self.elements))
 
@@ -82,9 +91,8 @@ class Net:
         self.side = side
         self.layers.append(Layer(kind="elementwise", reads=self.elements + channels, writes=self.elements))
 
-    def softmax(self) -> list[Layer]:
+    def softmax(self) -> None:
         self.layers.append(Layer(kind="norm", reads=self.channels, writes=self.channels))
-        return self.layers
 
 
 def by_eight(channels: float) -> int:
@@ -93,8 +101,7 @@ def by_eight(channels: float) -> int:
     return near + 8 if near < 0.9 * channels else near
 
 
-def mobilenet_v1(width: float, side: int) -> list[Layer]:
-    net = Net(side)
+def mobilenet_v1(net: Net, width: float) -> None:
     net.conv(max(int(32 * width), 8), 3, 2)
     for channels, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2),
                              (1024, 1)):  # fmt: skip
@@ -102,26 +109,24 @@ def mobilenet_v1(width: float, side: int) -> list[Layer]:
         net.conv(int(channels * width), 1)
     net.pool(1)
     net.dense(CLASSES)
-    return net.softmax()
+    net.softmax()
 
 
-def mobilenet_v2(width: float, side: int) -> list[Layer]:
-    net = Net(side)
+def mobilenet_v2(net: Net, width: float) -> None:
     net.conv(by_eight(32 * width), 3, 2)
     for expand, channels, repeats, stride in ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
                                               (6, 160, 3, 2), (6, 320, 1, 1)):  # fmt: skip
         for index in range(repeats):
-            inside, step = net.channels, stride if index == 0 else 1
+            entered = net.enter()
             if expand > 1:
-                net.conv(inside * expand, 1)
-            net.conv(net.channels, 3, step, depthwise=True)
+                net.conv(net.channels * expand, 1)
+            net.conv(net.channels, 3, stride if index == 0 else 1, depthwise=True)
             net.conv(by_eight(channels * width), 1)
-            if step == 1 and inside == net.channels:
-                net.elementwise(2)
+            net.leave(entered)
     net.conv(by_eight(1280 * max(width, 1)), 1)
     net.pool(1)
     net.dense(CLASSES)
-    return net.softmax()
+    net.softmax()
 
 
 LARGE = (
@@ -138,9 +143,8 @@ SMALL = (
 """arXiv:1905.02244, tables 1 and 2: kernel, expansion, channels, squeeze-excite, hard swish, stride."""
 
 
-def mobilenet_v3(*, large: bool, width: float, minimal: bool) -> list[Layer]:
+def mobilenet_v3(net: Net, width: float, *, large: bool, minimal: bool) -> None:
     """``minimal``: neither squeeze-excite nor hard swish nor 5 x 5."""
-    net = Net(224)
 
     def activated(
         channels: int, kernel: int, stride: int = 1, *, swish: bool, depthwise: bool = False
@@ -151,25 +155,23 @@ def mobilenet_v3(*, large: bool, width: float, minimal: bool) -> list[Layer]:
 
     activated(16 if minimal else by_eight(16 * width), 3, 2, swish=True)
     for index, (kernel, expanded, channels, excite, swish, stride) in enumerate(LARGE if large else SMALL):
-        inside = net.channels
+        entered = net.enter()
         if index:
             activated(expanded if width == 1 else by_eight(expanded * width), 1, swish=bool(swish))
         activated(net.channels, 3 if minimal else kernel, stride, swish=bool(swish), depthwise=True)
         if excite and not minimal:
             net.squeeze_excite(by_eight(net.channels / 4))
         net.conv(by_eight(channels * width), 1)
-        if stride == 1 and inside == net.channels:
-            net.elementwise(2)
+        net.leave(entered)
     activated(by_eight((960 if large else 576) * width), 1, swish=True)
     net.pool(1)
     activated(1280 if large else 1024, 1, swish=True)
     net.conv(CLASSES, 1)
-    return net.softmax()
+    net.softmax()
 
 
-def resnet50() -> list[Layer]:
+def resnet50(net: Net) -> None:
     """arXiv:1512.03385, with the stride in the 3 x 3 ("v1.5"), as MLPerf's model has it."""
-    net = Net(224)
     net.conv(64, 7, 2)
     net.pool(56)
     for stage, (repeats, channels) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512))):
@@ -185,27 +187,32 @@ def resnet50() -> list[Layer]:
             net.elementwise(2)
     net.pool(1)
     net.dense(CLASSES)
-    return net.softmax()
+    net.softmax()
+
+
+def architectures() -> Iterator[tuple[str, int, Callable[[Net], None]]]:
+    """Name, side of the input, and what lays the layers on a ``Net`` of that side."""
+    for width in ("0.25", "0.5", "0.75", "1.0"):
+        for side in (128, 160, 192, 224):
+            yield f"mobilenet_v1_{width}_{side}", side, partial(mobilenet_v1, width=float(width))
+    for width in ("0.35", "0.5", "0.75", "1.0"):
+        for side in (96, 128, 160, 192, 224):
+            yield f"mobilenet_v2_{width}_{side}", side, partial(mobilenet_v2, width=float(width))
+    for width in ("1.3", "1.4"):
+        yield f"mobilenet_v2_{width}_224", 224, partial(mobilenet_v2, width=float(width))
+    for name in ("large", "small"):
+        make = partial(mobilenet_v3, large=name == "large")
+        yield f"mobilenet_v3_{name}_min_1.0_224", 224, partial(make, width=1, minimal=True)
+        for width in ("0.75", "1.0"):
+            yield f"mobilenet_v3_{name}_{width}_224", 224, partial(make, width=float(width), minimal=False)
+    yield "resnet50_v1.5", 224, resnet50
 
 
 def built() -> Iterator[tuple[str, list[Layer]]]:
-    for width in ("0.25", "0.5", "0.75", "1.0"):
-        for side in (128, 160, 192, 224):
-            yield f"mobilenet_v1_{width}_{side}", mobilenet_v1(float(width), side)
-    for width in ("0.35", "0.5", "0.75", "1.0"):
-        for side in (96, 128, 160, 192, 224):
-            yield f"mobilenet_v2_{width}_{side}", mobilenet_v2(float(width), side)
-    for width in ("1.3", "1.4"):
-        yield f"mobilenet_v2_{width}_224", mobilenet_v2(float(width), 224)
-    for name in ("large", "small"):
-        large = name == "large"
-        yield f"mobilenet_v3_{name}_min_1.0_224", mobilenet_v3(large=large, width=1, minimal=True)
-        for width in ("0.75", "1.0"):
-            yield (
-                f"mobilenet_v3_{name}_{width}_224",
-                mobilenet_v3(large=large, width=float(width), minimal=False),
-            )
-    yield "resnet50_v1.5", resnet50()
+    for name, side, lay in architectures():
+        net = Net(side)
+        lay(net)
+        yield name, net.layers
 
 
 def main(folder: Path) -> None:

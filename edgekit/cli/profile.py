@@ -48,8 +48,9 @@ def profile(
     The bundle runs in processes of its own, which load nothing but the runtime. Its golden pair must reproduce.
     On an emulated device (see edgekit device setup) instructions are counted instead, and nothing is timed.
 
-    On predicted:TARGET nothing is run: it is what the compiler of a bundle for an NPU foretells, or what the graph
-    says of a board with published measurements.
+    On predicted:TARGET nothing is timed: it is what the compiler of a bundle for an NPU foretells, or what published
+    measurements of a board say of the instructions that are counted on its emulated core (or of the graph, where
+    emulation is not set up or with predicted:TARGET?from=graph).
 
     Example: edgekit profile out/net-host.edgekit --on local --on ssh://pi@board -o net.json
     """
@@ -77,7 +78,7 @@ def profile(
                         found = run(ready, device, threads=threads, extent=extent, advance=advance)
                     else:
                         assert catalog is not None
-                        found = predicted(ready, spec, catalog, threads=threads)
+                        found = predicted(ready, spec, catalog, threads=threads, told=note, advance=advance)
                     measurements.append(found)
     facts = {"measurements": [item.model_dump(mode="json", by_alias=True) for item in measurements]}
     if out:

@@ -24,7 +24,9 @@ from edgekit.errors import EdgekitError
 from edgekit.vocabulary import PredictedRuntime
 
 if TYPE_CHECKING:
-    from edgekit.catalog_schema import Accelerator, CpuCluster, Profile
+    from collections.abc import Iterator
+
+    from edgekit.catalog_schema import Accelerator, CpuCluster, FittedSpeed, Profile
     from edgekit.simulation.calibrating import Calibration
     from edgekit.simulation.published import Series
 
@@ -154,18 +156,24 @@ def fit(
     from edgekit.simulation import fit_published, fit_rows
 
     catalog = usable_catalog()
-    catalog.profile(profile_id)
+    profile = catalog.profile(profile_id)
     text = catalog.places["profiles", profile_id].path.read_text(encoding="utf-8")
-    new, found = fit_rows(profile_id, text, rows) if rows else fit_published(profile_id, text)
+    made = fit_rows(profile, text, rows) if rows else fit_published(profile, text)
     path = out or Path("profiles") / f"{profile_id}.toml"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(new, encoding="utf-8")
+        path.write_text(made.text, encoding="utf-8")
     except OSError as error:
         raise EdgekitError(f"{path}: cannot be written: {error.strerror}") from error
     if json:
-        print_json({"path": str(path), "speeds": [_fitted(*entry) for entry in found.items()]})
-    note(f"{counted(len(found), 'set')} of constants written to {path}")
+        print_json(
+            {
+                "path": str(path),
+                "speeds": [_fitted(*entry) for entry in made.speeds.items()],
+                "counted_speeds": [_fitted(*entry) for entry in made.counted_speeds.items()],
+            }
+        )
+    note(f"{counted(len(made.speeds) + len(made.counted_speeds), 'set')} of constants written to {path}")
 
 
 def _fitted(series: Series, found: Calibration) -> dict[str, object]:
@@ -187,7 +195,7 @@ def print_errors(files: list[Path]) -> None:
         (
             profile.id,
             f"{speed.runtime} {speed.version}",
-            speed.precision,
+            precision,
             speed.threads or "-",
             f"{speed.measurements} of {speed.families}",
             f"{speed.error_pct.median:.1f} %",
@@ -195,8 +203,8 @@ def print_errors(files: list[Path]) -> None:
             f"x{speed.interval_factor:.2f}",
         )
         for profile in usable_catalog().profiles.values()
-        for speed in profile.speeds
         if not wanted or profile.id in wanted
+        for speed, precision in _speeds(profile)
     ]
     if rows:
         columns = (
@@ -210,6 +218,14 @@ def print_errors(files: list[Path]) -> None:
             "4 of 5>",
         )
         print_table(columns, rows, title="error of predictions, for families of models the fit had not seen")
+
+
+def _speeds(profile: Profile) -> Iterator[tuple[FittedSpeed, str]]:
+    """Those from the graph with their precision, then those from emulated counts."""
+    for speed in profile.speeds:
+        yield speed, speed.precision
+    for counts in profile.counted_speeds:
+        yield counts, "emulated"
 
 
 def _listed(profile: Profile) -> tuple[str, ...]:

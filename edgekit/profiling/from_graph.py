@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import DeviceError
 from edgekit.models import load_model
-from edgekit.profiling.record import GraphEstimate
+from edgekit.profiling.record import Estimate
 from edgekit.simulation import Asked, estimate
 from edgekit.simulation.kin import akin
 from edgekit.simulation.memory import predict_memory
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _READ = ("onnx", "tflite")
 
 
-def graph_estimate(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> GraphEstimate:
+def graph_estimate(bundle: Bundle, device: str, catalog: Catalog, threads: int) -> Estimate:
     """Latency and memory of ``bundle`` on ``device`` (``predicted:ID``). DeviceError where its runtime has no constants.
 
     threads: what was measured on so many is taken, where anything was; the estimate says which it is.
@@ -53,9 +53,9 @@ def _nearest(found: Sequence[Prediction], runtimes: Sequence[str], threads: int)
     )
 
 
-def _record(item: Prediction, ram_bytes: int | None) -> GraphEstimate:
+def _record(item: Prediction, ram_bytes: int | None) -> Estimate:
     speed, latency = item.speed, item.latency_ms
-    return GraphEstimate(
+    return Estimate(
         profile=item.device.removeprefix(PREDICTED),
         runtime=speed.runtime,
         runtime_version=speed.version,

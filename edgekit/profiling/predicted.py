@@ -1,29 +1,47 @@
-"""The record of what is predicted of a bundle: by the compiler of its artifact, or from the graph. Nothing runs."""
+"""The record of what is predicted of a bundle: by the compiler of its artifact, from emulation, or from the graph."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from edgekit.bundles import Bundle
 from edgekit.catalog import Catalog
 from edgekit.errors import DeviceError
+from edgekit.profiling.from_emulation import emulated_estimate, why_not_emulated
 from edgekit.profiling.from_graph import graph_estimate
 from edgekit.profiling.identity import identity
 from edgekit.profiling.record import Measurement, OperatorTime, RunContext
+from edgekit.progress import Advance
 from edgekit.simulation import profile_of
 from edgekit.vocabulary import PREDICTED
 
+_LEVELS = ("emulation", "graph")
+_LEVEL = "?from="
 
-def predicted(bundle: Bundle, device: str, catalog: Catalog, *, threads: int = 1) -> Measurement:
-    """``bundle`` on ``device`` (``predicted:ID``). DeviceError where neither its compiler nor its graph tells.
 
-    threads: wanted of a prediction from the graph.
+def predicted(
+    bundle: Bundle,
+    device: str,
+    catalog: Catalog,
+    *,
+    threads: int = 1,
+    told: Callable[[str], None] = lambda message: None,
+    advance: Advance | None = None,
+) -> Measurement:
+    """``bundle`` on ``device``: ``predicted:ID``, or ``predicted:ID?from=graph`` (``emulation``) to insist on one way.
+
+    Left open, a board is predicted from emulation where that is set up and the board has constants for it. ``told``
+    hears why it is not, where only the setting up is missing. DeviceError where there is no way to a prediction.
+
+    threads: wanted of a prediction for a CPU.
     """
+    device, level = _parts(device)
     manifest, name = bundle.manifest, device.removeprefix(PREDICTED)
     foretold = manifest.prediction
     if foretold is None:
-        return _by_graph(bundle, device, catalog, threads)
+        return _by_constants(bundle, device, level, catalog, threads, told, advance)
     if manifest.target != name:
         raise DeviceError(
             f"{device}: {bundle.path} was compiled for {manifest.target} and runs nowhere else; "
@@ -51,6 +69,47 @@ def predicted(bundle: Bundle, device: str, catalog: Catalog, *, threads: int = 1
             runtime_version=f"(not run; {foretold.tool} {foretold.version})",
             runtime_options={"system_config": foretold.system_config, "memory_mode": foretold.memory_mode},
         ),
+    )
+
+
+def _parts(spec: str) -> tuple[str, str]:
+    """The device and the level that is insisted on, empty where none is."""
+    device, _, level = spec.partition(_LEVEL)
+    if (level and level not in _LEVELS) or "?" in device:
+        raise DeviceError(
+            f"'{spec}': after {device.partition('?')[0]} comes nothing, or {_LEVEL}{' or '.join(_LEVELS)}"
+        )
+    return device, level
+
+
+def _by_constants(
+    bundle: Bundle,
+    device: str,
+    level: str,
+    catalog: Catalog,
+    threads: int,
+    told: Callable[[str], None],
+    advance: Advance | None,
+) -> Measurement:
+    if level == "graph":
+        return _by_graph(bundle, device, catalog, threads)
+    why_not = why_not_emulated(device, catalog, threads)
+    if why_not and level:
+        raise DeviceError(why_not)
+    if why_not:
+        if profile_of(device, catalog).counted_speeds:
+            told(f"predicted from the graph; from emulation, which is more exact, it cannot be: {why_not}")
+        return _by_graph(bundle, device, catalog, threads)
+    found, ran = emulated_estimate(bundle, device, catalog, threads, advance=advance)
+    cores = profile_of(device, catalog).cpu.clusters[0].cores
+    return ran.model_copy(
+        update={
+            "device": device,
+            "kind": "predicted",
+            "estimate": found,
+            "operators_method": "the model is predicted as a whole",
+            "context": ran.context.model_copy(update={"cores": cores, "threads": found.threads or cores}),
+        }
     )
 
 

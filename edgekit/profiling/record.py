@@ -94,7 +94,7 @@ class Instructions(Strict):
     """Instructions of one inference on one thread, counted by an emulator: free of noise, and no time."""
 
     total: int
-    """The fewest of ``samples``: whatever comes in between adds."""
+    """The fewest of ``samples`` after the first, which finds empty caches: whatever comes in between adds."""
     samples: tuple[int, ...]
     by_class: dict[str, int] = Field(default_factory=dict)
     """Of that inference; empty where the instruction set is not told apart."""
@@ -128,13 +128,17 @@ class RunContext(Strict):
     runtime_options: dict[str, str]
 
 
-class GraphEstimate(Strict):
-    """What the graph of the artifact says, by constants that were fitted to published measurements of the board."""
+class Estimate(Strict):
+    """What constants that were fitted to published measurements of the board make of the artifact's graph, or of the
+    instructions and cache misses that its runtime takes on an emulated core."""
 
+    level: Literal["graph", "emulation"] = "graph"
     profile: str
     runtime: str
     runtime_version: str
-    """Whose constants: the artifact's own runtime, or one with the same kernels."""
+    """Whose constants: the artifact's own runtime, or one with the same kernels; from emulation any."""
+    emulated: str = ""
+    """The runtime that ran under emulation, with its version."""
     threads: int | None
     """None where what was published does not state them."""
     latency_ms: float
@@ -147,22 +151,29 @@ class GraphEstimate(Strict):
     outside: tuple[str, ...]
     """Why the graph is unlike what was measured; empty where it is not."""
     ram_bytes: int | None
-    """Peak of the runner's process; None where no rule covers the runtime."""
+    """Peak of the runner's process: predicted, or that of the emulated one; None where no rule covers the runtime."""
+
+    @property
+    def way(self) -> str:
+        """How they were come by, in words."""
+        return "from emulation" if self.level == "emulation" else "from the graph"
 
     @property
     def maker(self) -> str:
         """Whose figures these are."""
         threads = f", {self.threads} thread(s)" if self.threads else ""
-        return f"{self.runtime} {self.runtime_version} on {self.profile}{threads}"
+        constants = f"{self.runtime} {self.runtime_version} on {self.profile}{threads}"
+        return f"{self.emulated} by constants of {constants}" if self.emulated else constants
 
     @property
     def says(self) -> str:
         """One line for people."""
+        whose = f" of {self.runtime}" if self.emulated else ""
         memory = f", peak memory {self.ram_bytes / 1e6:.0f} MB" if self.ram_bytes else ""
         strange = f"; unlike what was measured there: {'; '.join(self.outside)}" if self.outside else ""
         return (
-            f"predicted from the graph for {self.maker}: {self.latency_ms:.3g} ms, four of five in {self.low_ms:.3g} "
-            f"to {self.high_ms:.3g} ms (error for unseen families: median {self.error_median_pct:.0f} %, 90th "
+            f"predicted {self.way} for {self.maker}: {self.latency_ms:.3g} ms, four of five in {self.low_ms:.3g} "
+            f"to {self.high_ms:.3g} ms (error for unseen families{whose}: median {self.error_median_pct:.0f} %, 90th "
             f"percentile {self.error_p90_pct:.0f} %){memory}{strange}"
         )
 
@@ -182,8 +193,9 @@ class Measurement(Strict):
     prediction: Prediction | None = None
     """By the compiler of the artifact. Only where the kind is predicted; then nothing was run, and no start and no
     memory of a process is known."""
-    estimate: GraphEstimate | None = None
-    """From the graph; the same holds."""
+    estimate: Estimate | None = None
+    """From the graph, where the same holds, or from emulation: then ``instructions``, memory and answers are those
+    of the emulated run."""
     cold_start_ms: float | None = None
     """From starting the process to its first answer, median of ``starts``; files are in the page cache."""
     warm_start_ms: float | None = None
@@ -208,6 +220,6 @@ class Measurement(Strict):
     taken_utc: str
 
     @property
-    def foretold(self) -> Prediction | GraphEstimate | None:
+    def foretold(self) -> Prediction | Estimate | None:
         """What is predicted, whoever does."""
         return self.prediction or self.estimate

@@ -189,7 +189,8 @@ def _foretold(a: Measurement, b: Measurement) -> list[Metric]:
     figures: list[tuple[MetricName, Literal["ms", "bytes"], float, float]] = [
         ("p50", "ms", first.latency_ms, second.latency_ms)
     ]
-    if first.ram_bytes and second.ram_bytes:
+    # where a process ran under emulation, its phases are compared instead
+    if first.ram_bytes and second.ram_bytes and not (a.memory_bytes and b.memory_bytes):
         figures.append(("memory", "bytes", float(first.ram_bytes), float(second.ram_bytes)))
     basis = " and ".join(dict.fromkeys((first.maker, second.maker)))
     return [

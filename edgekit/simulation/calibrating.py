@@ -42,20 +42,31 @@ def calibrate(population: Mapping[Key, Sequence[Point]], wanted: Iterable[Key]) 
     found = {}
     for key in wanted:
         points = population[key]
-        constants = fit_constants(points_of(points), common) * 1e9
+        constants_ps = fit_constants(points_of(points), common) * 1e9
         own = held_out[key] or tuple(everywhere)
-        times = [point.latency_ms for point in points]
-        found[key] = Calibration(
-            constants_ps=_named(constants),
-            covered=_covered(points),
-            measurements=len(points),
-            families=len({point.family for point in points}),
-            median_pct=_percent(own, 0.5),
-            p90_pct=_percent(own, 0.9),
-            interval_factor=interval_factor(own, everywhere),
-            latency_ms=(_rounded(min(times)), _rounded(max(times))),
-        )
+        found[key] = calibration_of(points, NAMES, constants_ps, own, everywhere)
     return found
+
+
+def calibration_of(
+    points: Sequence[Point],
+    names: Sequence[str],
+    constants_ps: np.ndarray,
+    own: Sequence[HeldOut],
+    everywhere: Sequence[HeldOut],
+) -> Calibration:
+    """Constants by their ``names``, with the error and the interval of held-out measurements."""
+    times = [point.latency_ms for point in points]
+    return Calibration(
+        constants_ps=_named(names, constants_ps),
+        covered=_covered(names, points),
+        measurements=len(points),
+        families=len({point.family for point in points}),
+        median_pct=_percent(own, 0.5),
+        p90_pct=_percent(own, 0.9),
+        interval_factor=interval_factor(own, everywhere),
+        latency_ms=(_rounded(min(times)), _rounded(max(times))),
+    )
 
 
 def interval_factor(own: Sequence[HeldOut], everywhere: Sequence[HeldOut]) -> float:
@@ -65,13 +76,13 @@ def interval_factor(own: Sequence[HeldOut], everywhere: Sequence[HeldOut]) -> fl
     return _rounded(float(np.exp(np.quantile(off, _WITHIN))))
 
 
-def _named(constants: np.ndarray) -> dict[str, float]:
-    return {name: _rounded(value) for name, value in zip(NAMES, constants.tolist(), strict=True) if value > 0}
+def _named(names: Sequence[str], constants: np.ndarray) -> dict[str, float]:
+    return {name: _rounded(value) for name, value in zip(names, constants.tolist(), strict=True) if value > 0}
 
 
-def _covered(points: Sequence[Point]) -> tuple[str, ...]:
+def _covered(names: Sequence[str], points: Sequence[Point]) -> tuple[str, ...]:
     total = np.array([point.terms for point in points]).sum(axis=0)
-    return tuple(name for name, value in zip(NAMES, total.tolist(), strict=True) if value > 0)
+    return tuple(name for name, value in zip(names, total.tolist(), strict=True) if value > 0)
 
 
 def _percent(entries: Sequence[HeldOut], quantile: float) -> float:

@@ -3,47 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgekit.catalog_schema import Profile
 from edgekit.errors import DataError
 from edgekit.simulation.calibrating import Calibration, calibrate
 from edgekit.simulation.choosing import chosen
+from edgekit.simulation.count_fitting import calibrate_counts
+from edgekit.simulation.count_points import counted_series
 from edgekit.simulation.crossing import Point
 from edgekit.simulation.own_rows import read_rows
 from edgekit.simulation.published import Origin, Series, nearest_population, origins, published
-from edgekit.simulation.writing import Voucher, with_speeds
+from edgekit.simulation.writing import Speeds, Voucher, with_speeds
+
+_FITTED: Mapping[Speeds, str] = {
+    "speeds": "Fitted to published latencies",
+    "counted_speeds": "Emulated counts, fitted to published latencies",
+}
 
 
-def fit_published(board: str, text: str) -> tuple[str, Mapping[Series, Calibration]]:
-    """``text`` of the profile ``board`` with speeds fitted to what was published of it; DataError where nothing was."""
-    wanted = chosen(published(), board)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedProfile:
+    """A profile's text with new speeds, and what they were fitted to."""
+
+    text: str
+    speeds: Mapping[Series, Calibration]
+    counted_speeds: Mapping[Series, Calibration] = field(default_factory=dict)
+    """By the series in floats; those in integers are in them."""
+
+
+def fit_published(profile: Profile, text: str) -> FittedProfile:
+    """``text`` of ``profile`` with speeds fitted to what was published of it; DataError where nothing was.
+
+    From emulated counts as well, where the profile's core was counted.
+    """
+    wanted = chosen(published(), profile.id)
     if not wanted:
         boards = sorted({series.board for series in published()})
         raise DataError(
-            f"nothing was published of '{board}'; measure a few models there and give them with --rows. "
+            f"nothing was published of '{profile.id}'; measure a few models there and give them with --rows. "
             f"Published: {', '.join(boards)}"
         )
     found = _calibrated({series: published()[series] for series in wanted})
-    sources: dict[Origin, list[int]] = {}
-    for place, series in enumerate(found):
-        for origin in origins()[series]:
-            sources.setdefault(origin, []).append(place)
+    counted = counted_series(profile)
+    clock_hz = profile.cpu.clusters[0].clock_hz
+    by_counts = {
+        series[0]: calibrate_counts(points, clock_hz) for series, points in counted.items() if clock_hz
+    }
     vouchers = [
+        *_vouchers("speeds", [(series,) for series in found]),
+        *_vouchers("counted_speeds", list(counted)),
+    ]
+    new = with_speeds(text, {"speeds": found, "counted_speeds": by_counts}, vouchers)
+    return FittedProfile(text=new, speeds=found, counted_speeds=by_counts)
+
+
+def _vouchers(of: Speeds, fitted: Sequence[Sequence[Series]]) -> list[Voucher]:
+    """One for each place that measurements of the series stand at; ``fitted``: what each of the speeds stands on."""
+    sources: dict[Origin, dict[int, None]] = {}
+    for place, several in enumerate(fitted):
+        for series in several:
+            for origin in origins()[series]:
+                sources.setdefault(origin, {})[place] = None
+    return [
         Voucher(
-            title=f"Fitted to published latencies ({origin.statistic}; {origin.licence})",
+            title=f"{_FITTED[of]} ({origin.statistic}; {origin.licence})",
             where=f"{origin.repository.removeprefix('github:')} {origin.path}@{origin.commit}",
-            places=places,
+            places=list(places),
+            of=of,
         )
         for origin, places in sources.items()
     ]
-    return with_speeds(text, found, vouchers), found
 
 
-def fit_rows(board: str, text: str, rows: Path) -> tuple[str, Mapping[Series, Calibration]]:
-    """``text`` of the profile ``board`` with speeds fitted to the measurements in ``rows``."""
-    found = _calibrated(read_rows(rows, board))
+def fit_rows(profile: Profile, text: str, rows: Path) -> FittedProfile:
+    """``text`` of ``profile`` with speeds fitted to the measurements in ``rows``."""
+    found = _calibrated(read_rows(rows, profile.id))
     voucher = Voucher(title="Fitted to own measurements", where=rows.name, places=range(len(found)))
-    return with_speeds(text, found, [voucher]), found
+    return FittedProfile(text=with_speeds(text, {"speeds": found}, [voucher]), speeds=found)
 
 
 def _calibrated(own: Mapping[Series, Sequence[Point]]) -> Mapping[Series, Calibration]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.catalog_schema import Profile, Speed
+from edgekit.catalog_schema import FittedSpeed, Profile, Speed
 from edgekit.simulation.memory import MemoryPrediction
 from edgekit.simulation.terms import NAMES, Terms
 from edgekit.vocabulary import Precision
@@ -61,12 +61,10 @@ def _predict(device: str, speed: Speed, terms: Terms) -> Prediction:
     p50 = float(times_ms.sum())
     shares = {name: time / p50 for name, time in zip(NAMES, times_ms.tolist(), strict=True) if time > 0}
     outside = tuple(_strange(speed, terms, shares, p50))
-    # what lies outside was not measured: half as sure again would be a guess too, so the factor counts twice
-    factor = speed.interval_factor ** (2 if outside else 1)
     return Prediction(
         device=device,
         speed=speed,
-        latency_ms=Latency(p50=p50, low=p50 / factor, high=p50 * factor),
+        latency_ms=interval(speed.interval_factor, p50, outside),
         outside=outside,
         shares=shares,
     )
@@ -81,6 +79,19 @@ def _strange(speed: Speed, terms: Terms, shares: dict[str, float], p50: float) -
     if strange:
         share = sum(shares[name] for name in strange)
         yield f"{share:.0%} of the time is work that no measured model had: {', '.join(strange)}"
+    yield from beyond(speed, p50)
+
+
+def beyond(speed: FittedSpeed, p50: float) -> Iterator[str]:
+    """Why a latency lies far outside those measured; nothing where it does not."""
     fastest, slowest = speed.latency_ms
     if not fastest / _BEYOND <= p50 <= slowest * _BEYOND:
         yield f"measured models took {fastest:.3g} to {slowest:.3g} ms"
+
+
+def interval(factor: float, p50: float, outside: Sequence[str]) -> Latency:
+    """Around ``p50``. What lies outside was not measured: half as sure again would be a guess too, so the factor
+    counts twice."""
+    if outside:
+        factor **= 2
+    return Latency(p50=p50, low=p50 / factor, high=p50 * factor)

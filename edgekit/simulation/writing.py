@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import tomlkit
 from tomlkit.items import AoT, Item, Table
@@ -11,7 +12,8 @@ from tomlkit.items import AoT, Item, Table
 from edgekit.simulation.calibrating import Calibration
 from edgekit.simulation.published import Series
 
-_OWN = "speeds"
+Speeds = Literal["speeds", "counted_speeds"]
+Fitted = Mapping[Series, Calibration]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,25 +24,28 @@ class Voucher:
     where: str
     places: Sequence[int]
     """Positions of the speeds."""
+    of: Speeds = "speeds"
 
 
-def with_speeds(text: str, speeds: Mapping[Series, Calibration], vouchers: Sequence[Voucher]) -> str:
-    """``text`` of a profile with ``speeds``, and ``vouchers`` for them among its sources.
+def with_speeds(text: str, fitted: Mapping[Speeds, Fitted], vouchers: Sequence[Voucher]) -> str:
+    """``text`` of a profile with the speeds that were ``fitted``, and ``vouchers`` for them among its sources.
 
-    Earlier speeds and their sources are replaced.
+    Earlier ones of the same kind and their sources are replaced.
     """
     document = tomlkit.parse(text)
-    kept = [source for source in document.get("sources", []) if not _is_of_speeds(source)]
-    for key in (_OWN, "sources"):
+    kept = [source for source in document.get("sources", []) if not _is_of(fitted, source)]
+    for key in (*fitted, "sources"):
         if key in document:
             del document[key]
-    document.append(_OWN, _tables([_speed(series, found) for series, found in speeds.items()]))
+    for key, speeds in fitted.items():
+        if speeds:
+            document.append(key, _tables([_speed(key, series, found) for series, found in speeds.items()]))
     document.append("sources", _tables([*kept, *map(_source, vouchers)]))
     return tomlkit.dumps(document).rstrip() + "\n"
 
 
-def _is_of_speeds(source: Mapping[str, Sequence[str]]) -> bool:
-    return all(fact.split(".")[0] == _OWN for fact in source["facts"])
+def _is_of(kinds: Container[str], source: Mapping[str, Sequence[str]]) -> bool:
+    return all(fact.split(".")[0] in kinds for fact in source["facts"])
 
 
 def _tables(entries: Sequence[Mapping[str, object]]) -> AoT:
@@ -60,26 +65,29 @@ def _inline(values: Mapping[str, object]) -> Item:
     return table
 
 
-def _speed(series: Series, found: Calibration) -> dict[str, object]:
+def _speed(kind: Speeds, series: Series, found: Calibration) -> dict[str, object]:
     threads = {"threads": series.threads} if series.threads else {}
+    # one set of constants from counts serves every precision
+    precision = {"precision": series.precision} if kind == "speeds" else {}
+    covered = {"covered": list(found.covered)} if kind == "speeds" else {}
     return {
         "runtime": series.runtime,
         "version": series.version,
-        "precision": series.precision,
+        **precision,
         **threads,
         "measurements": found.measurements,
         "families": found.families,
         "error_pct": {"median": found.median_pct, "p90": found.p90_pct},
         "interval_factor": found.interval_factor,
         "latency_ms": list(found.latency_ms),
-        "covered": list(found.covered),
+        **covered,
         "constants_ps": dict(found.constants_ps),
     }
 
 
 def _source(voucher: Voucher) -> dict[str, object]:
     return {
-        "facts": [f"{_OWN}.{place}" for place in voucher.places],
+        "facts": [f"{voucher.of}.{place}" for place in voucher.places],
         "title": voucher.title,
         "where": voucher.where,
         "basis": "derived",

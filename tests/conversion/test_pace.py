@@ -178,7 +178,7 @@ def own_speeds(project: Path, model: Model, factors: dict[str, float]) -> None:
     (project / "profiles").mkdir()
     text = Path(load_catalog().places["profiles", "host"].path).read_text()
     voucher = Voucher(title="Own measurements", where="rows.csv", places=range(len(found)))
-    (project / "profiles" / "host.toml").write_text(with_speeds(text, found, [voucher]))
+    (project / "profiles" / "host.toml").write_text(with_speeds(text, {"speeds": found}, [voucher]))
 
 
 @pytest.fixture

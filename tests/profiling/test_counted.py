@@ -50,6 +50,13 @@ def test_the_fewest_counts() -> None:
     assert instructions([]) is None
 
 
+def test_the_first_inference_finds_empty_caches_and_does_not_count() -> None:
+    cold = {**REGIONS[1], "total": 999_999, "l2_misses": 900}
+    found = instructions([cold, *REGIONS])
+    assert found is not None
+    assert (found.total, found.cache_misses["l2"], len(found.samples)) == (1_000_000, 60, 3)
+
+
 def test_a_record_is_read_back() -> None:
     item = emulated()
     assert Measurement.model_validate_json(item.model_dump_json(by_alias=True)) == item

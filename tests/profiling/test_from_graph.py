@@ -19,11 +19,13 @@ from tests.graphs import tiny_cnn
 
 TFLITE = Path(__file__).parents[1] / "converters" / "data" / "tiny_cnn.tflite"
 BOARD = "predicted:raspberry-pi-4"
+GRAPH = "?from=graph"
+"""Also where emulation is set up."""
 
 
 def foretold(model: Path, device: str = BOARD, threads: int = 1) -> Measurement:
     with runnable(str(model), {}) as ready:
-        return predicted(ready, device, load_catalog(), threads=threads)
+        return predicted(ready, device + GRAPH, load_catalog(), threads=threads)
 
 
 def test_the_artifacts_own_graph_is_what_estimate_reads() -> None:
