@@ -14,6 +14,7 @@ from edgekit.quantization.equalization import equalize, is_equalized
 from edgekit.quantization.grading import Grader
 from edgekit.quantization.insertion import Scheme, insert, quantized_tensors
 from edgekit.quantization.rounding import round_weights
+from edgekit.quantization.sharing import with_shared_ranges
 from edgekit.quantization.unrounded import insert_around_activations
 from edgekit.quantization.watching import observe
 
@@ -139,7 +140,8 @@ class _Bench:
                 seen=seen,
             )
             found += [
-                _Trial(source=source, method=method, ranges=ranges[method]) for method in self.bounds.methods
+                _Trial(source=source, method=method, ranges=with_shared_ranges(source.graph, ranges[method]))
+                for method in self.bounds.methods
             ]
         return found
 
