@@ -2,6 +2,8 @@
 # make test   sets everything up, runs every test but the rest of long families; make test-all runs those, too
 VENV ?= .venv
 DEMO ?= demo
+# tests run in so many processes, each file in one of them
+WORKERS ?= 2
 
 .PHONY: setup demo test test-all lint lock bench clean
 
@@ -15,10 +17,10 @@ demo: setup
 	@$(VENV)/bin/python scripts/demo.py --out $(DEMO)
 
 test: setup
-	@$(VENV)/bin/python -m pytest -m "not thorough" $(PYTEST_ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not thorough" $(PYTEST_ARGS)
 
 test-all: setup
-	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: setup
 	@$(VENV)/bin/ruff check .

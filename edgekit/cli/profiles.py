@@ -19,7 +19,7 @@ from edgekit.cli.facts import (
     usable_catalog,
 )
 from edgekit.cli.options import read_precision
-from edgekit.cli.output import JsonOption, note, print_json, print_table, progress
+from edgekit.cli.output import JsonOption, note, print_json, print_table, print_wrapped, progress
 from edgekit.errors import EdgekitError
 from edgekit.vocabulary import PredictedRuntime
 
@@ -126,9 +126,9 @@ def probes(
         return
     rows = [(number, item.name, f"{item.unsure:.0%}") for number, item in enumerate(found, 1)]
     print_table(("#>", "model~", "others then\nunsure by>"), rows)
-    note(
-        "time each on the board, such as with edgekit profile MODEL --on ssh://user@board, and give the times "
-        "to edgekit profiles fit --rows"
+    print_wrapped(
+        "Time each on the board, such as with edgekit profile MODEL --on ssh://user@board, and give the times "
+        "to edgekit profiles fit --rows."
     )
 
 
