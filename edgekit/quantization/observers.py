@@ -125,12 +125,15 @@ class _SquaredError:
 
     def __call__(self, lows: Floats, highs: Floats) -> Floats:
         """One for each pair of ends."""
-        scales = (highs - lows) / STEPS
-        return np.array([self._of(*trial) for trial in zip(scales, -np.rint(-lows / scales), strict=True)])
-
-    def _of(self, scale: float, first: float) -> float:
-        rounded = np.clip(np.rint(self._values / scale), first, first + STEPS) * scale
-        return float(self._counts @ (self._values - rounded) ** 2)
+        scales = ((highs - lows) / STEPS)[:, None]
+        first = -np.rint(-lows[:, None] / scales)
+        rounded = self._values / scales
+        np.rint(rounded, out=rounded)
+        np.clip(rounded, first, first + STEPS, out=rounded)
+        rounded *= scales
+        rounded -= self._values
+        np.square(rounded, out=rounded)
+        return np.asarray(rounded @ self._counts)
 
 
 class _Divergence:

@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.models.constants import known_shapes
+from edgekit.models.macs import UnknownShapeError, node_macs
 from edgekit.quantization.grading import inference_session
 from edgekit.quantization.histogram import Histogram, NotFiniteError
 from edgekit.quantization.observers import (
@@ -28,6 +29,10 @@ VALUES = 2048
 """Values of a tensor that a histogram sees of each sample, up to twice as many of small tensors: evenly spaced, so
 that all channels are among them."""
 
+FEWEST_VALUES, MACS_PER_VALUE = 256, 256
+"""Of a model that computes less than so much for each value, fewer are looked at: counting one takes longer than that
+many multiplications, and hundreds of samples tell as much with fewer values each."""
+
 TOGETHER = 16
 """Samples whose values are counted in one go: a small model runs faster than numpy is called."""
 
@@ -36,11 +41,12 @@ _NOT_NEGATIVE = {"Relu", "Sigmoid", "HardSigmoid", "Softmax"}
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """A graph output that says something of one tensor."""
+    """Part of a graph output that says something of one tensor."""
 
     tensor: str
     output: str
     extreme: bool
+    part: slice
 
 
 def observe(
@@ -56,8 +62,7 @@ def observe(
 
     Extremes are taken inside the graph, other observers get evenly spaced values: copying whole feature maps out
     would take longer than computing them. Positions that an attention mask leaves out are not looked at.
-    ``model``: shapes inferred. ``seen``: called after each sample with
-    their number so far.
+    ``model``: shapes inferred. ``seen``: called after each sample with their number so far.
     ValueError where an input or one of ``tensors`` is found infinite or not a number, which names it.
     """
     if not tensors:
@@ -71,16 +76,17 @@ def observe(
     outputs = list(waiting)
 
     def count_waiting() -> None:
+        rows = {name: _rows(found) for name, found in waiting.items()}
         for watch in watches:
             observer: Extremes | Histogram = (extremes if watch.extreme else histograms)[watch.tensor]
-            values = np.concatenate(waiting[watch.output], axis=None)
             try:
-                observer.update(values)
+                observer.update(rows[watch.output][:, watch.part])
             except NotFiniteError as error:
                 raise _refusal(
                     f"tensor {watch.tensor!r}", f"one of the {TOGETHER} samples up to {number}"
                 ) from error
-            waiting[watch.output].clear()
+        for found in waiting.values():
+            found.clear()
 
     number = 0
     for number, feeds in enumerate(samples, 1):
@@ -102,6 +108,34 @@ def observe(
     return ranges
 
 
+def _rows(found: Sequence[Array]) -> Array:
+    """A row of each sample; one row of all where samples have different numbers of values."""
+    flat = [values.reshape(-1) for values in found]
+    if len({values.size for values in flat}) == 1:
+        return np.stack(flat)
+    return np.concatenate(flat)[None]
+
+
+class _Joined:
+    """One output of many small tensors: each output of its own costs as much as some thousand multiplications."""
+
+    def __init__(self, graph: onnx.GraphProto, name: str) -> None:
+        self.name, self._graph, self._parts, self._size = name, graph, list[str](), 0
+
+    def add(self, flat: str, size: int) -> slice:
+        """Where the ``size`` values of ``flat`` (of one dimension) will be."""
+        self._parts.append(flat)
+        self._size += size
+        return slice(self._size - size, self._size)
+
+    def write(self) -> None:
+        if self._parts:
+            self._graph.node.append(helper.make_node("Concat", self._parts, [self.name], axis=0))
+            self._graph.output.append(
+                helper.make_tensor_value_info(self.name, TensorProto.FLOAT, [self._size])
+            )
+
+
 def _watched(
     model: onnx.ModelProto, tensors: Sequence[str], *, exact: bool, values: bool
 ) -> tuple[onnx.ModelProto, list[_Watch]]:
@@ -111,20 +145,46 @@ def _watched(
     graph = copy.graph
     shapes = known_shapes(model.graph)
     producers = {name: node.op_type for node in model.graph.node for name in node.output}
-    mask = mask_input(graph, shapes)
+    mask, most = mask_input(graph, shapes), values_each(model.graph, len(tensors))
     del graph.output[:]
+    for name, value in (("flat", -1), ("begin", 0), ("end", np.iinfo(np.int64).max)):
+        _constant(graph, f"watched/{name}", np.array([value]))
+    extremes, some = _Joined(graph, "watched/extremes"), _Joined(graph, "watched/values")
     watches = []
     for tensor in tensors:
         shape = shapes.get(tensor, ())
-        source = tensor
-        if mask is not None and shape[:2] == shapes[mask]:
-            source = _unmasked(graph, tensor, mask)
+        masked = mask is not None and shape[:2] == shapes[mask]
+        source = _unmasked(graph, tensor, mask) if masked and mask else tensor
+        flat = f"{tensor}/flat"
+        graph.node.append(helper.make_node("Reshape", [source, "watched/flat"], [flat]))
         if exact:
-            extremes = ["Max"] if producers.get(tensor) in _NOT_NEGATIVE else ["Min", "Max"]
-            watches += [_Watch(tensor, _extreme(graph, source, tensor, which), True) for which in extremes]
-        if values:
-            watches.append(_Watch(tensor, _some_values(graph, source, tensor, shape), False))
+            for which in ["Max"] if producers.get(tensor) in _NOT_NEGATIVE else ["Min", "Max"]:
+                graph.node.append(
+                    helper.make_node(f"Reduce{which}", [flat], [f"{tensor}/{which}"], keepdims=1)
+                )
+                watches.append(_Watch(tensor, extremes.name, True, extremes.add(f"{tensor}/{which}", 1)))
+        if not values:
+            continue
+        found, step = _some_values(graph, flat, spacing(shape, most))
+        if shape and not masked:
+            part = some.add(found, -(-math.prod(shape) // step))
+            watches.append(_Watch(tensor, some.name, False, part))
+        else:  # how many there are changes with the sample
+            graph.output.append(helper.make_tensor_value_info(found, TensorProto.FLOAT, [None]))
+            watches.append(_Watch(tensor, found, False, slice(None)))
+    for joined in (extremes, some):
+        joined.write()
     return copy, watches
+
+
+def values_each(graph: onnx.GraphProto, tensors: int) -> int:
+    """How many values of each of so many tensors a histogram sees of a sample."""
+    shapes = known_shapes(graph)
+    try:
+        macs = sum(node_macs(node, shapes) for node in graph.node)
+    except UnknownShapeError:
+        return VALUES
+    return max(FEWEST_VALUES, min(VALUES, macs // (MACS_PER_VALUE * tensors)))
 
 
 def mask_input(graph: onnx.GraphProto, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
@@ -147,40 +207,26 @@ def _unmasked(graph: onnx.GraphProto, tensor: str, mask: str) -> str:
     return f"{tensor}/unmasked"
 
 
-def _extreme(graph: onnx.GraphProto, source: str, tensor: str, which: str) -> str:
-    name = f"{tensor}/{which}"
-    graph.node.append(helper.make_node(f"Reduce{which}", [source], [name], keepdims=0))
-    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, []))
-    return name
-
-
-def spacing(shape: Sequence[int]) -> int:
+def spacing(shape: Sequence[int], values: int = VALUES) -> int:
     """The step at which values are taken: without a common divisor with any side, so that it meets all columns.
 
     A map 7 wide that is stepped through by 7 would show its left border alone. All values where ``shape`` is unknown: ().
     """
     size = math.prod(shape)
-    step = max(1, size // VALUES)
+    step = max(1, size // values)
     while math.gcd(step, size) > 1:
         step += 1
     return step
 
 
-def _some_values(graph: onnx.GraphProto, source: str, tensor: str, shape: Sequence[int]) -> str:
-    name, step = f"{tensor}/values", spacing(shape)
-    if step == 1:  # the tensor itself: two nodes that pick all of it take longer
-        graph.output.append(helper.make_tensor_value_info(source, TensorProto.FLOAT, None))
-        return source
-    flat, begin, end = (f"values/{part}" for part in ("flat", "begin", "end"))
-    if not any(tensor_.name == flat for tensor_ in graph.initializer):
-        for key, value in ((flat, -1), (begin, 0), (end, np.iinfo(np.int64).max)):
-            _constant(graph, key, np.array([value]))
-    _constant(graph, f"{tensor}/step", np.array([step]))
-    graph.node.append(helper.make_node("Reshape", [source, flat], [f"{tensor}/flat"]))
-    steps = [f"{tensor}/flat", begin, end, begin, f"{tensor}/step"]
-    graph.node.append(helper.make_node("Slice", steps, [name]))
-    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]))
-    return name
+def _some_values(graph: onnx.GraphProto, flat: str, step: int) -> tuple[str, int]:
+    """Every ``step``-th of the values of ``flat``, and the step."""
+    if step == 1:
+        return flat, step
+    _constant(graph, f"{flat}/step", np.array([step]))
+    steps = [flat, "watched/begin", "watched/end", "watched/begin", f"{flat}/step"]
+    graph.node.append(helper.make_node("Slice", steps, [f"{flat}/some"]))
+    return f"{flat}/some", step
 
 
 def _refusal(what: str, where: str) -> ValueError:

@@ -16,7 +16,7 @@ from edgekit.quantization.histogram import Histogram
 from edgekit.quantization.insertion import Scheme, quantized_tensors
 from edgekit.quantization.observers import FROM_HISTOGRAM, Range, RangeMethod
 from edgekit.quantization.placement import float_nodes
-from edgekit.quantization.watching import VALUES, observe, spacing
+from edgekit.quantization.watching import FEWEST_VALUES, VALUES, observe, spacing, values_each
 from tests.graphs import Graph, floats, integers, renamed, samples, tiny_bert, tiny_cnn
 from tests.quantization.small import Array, Samples, deep_cnn, inferred, smooth_images
 from tests.runtimes import run_onnx
@@ -36,8 +36,9 @@ def watched(model: onnx.ModelProto) -> list[str]:
     return quantized_tensors(model, float_nodes(model.graph), Scheme())
 
 
-def test_ranges_are_those_of_the_tensors() -> None:
+def test_ranges_are_those_of_the_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
     """An input, an output, several outputs: all in one pass."""
+    monkeypatch.setattr(watching, "FEWEST_VALUES", VALUES)
     model, data = inferred(deep_cnn()), smooth_images(20)
     tensors = watched(model)
     assert {"x", "map", "y", "residual_out"} <= set(tensors)
@@ -89,6 +90,15 @@ def test_values_come_from_every_column_and_channel(shape: tuple[int, ...]) -> No
     assert len(places) < 2 * VALUES
     for axis, found in enumerate(np.unravel_index(places, shape)):
         assert len(np.unique(found)) == shape[axis]
+
+
+def test_a_model_of_few_multiplications_is_looked_at_less() -> None:
+    """Counting values would take longer than the model itself."""
+    small, large = inferred(deep_cnn(size=8, width=8)), inferred(deep_cnn(size=64, width=64))
+    tensors = len(watched(small))
+    assert values_each(small.graph, tensors) == FEWEST_VALUES
+    assert values_each(large.graph, tensors) == VALUES
+    assert FEWEST_VALUES < values_each(inferred(deep_cnn(size=20, width=20)).graph, tensors) < VALUES
 
 
 def test_padding_is_not_looked_at() -> None:
