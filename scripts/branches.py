@@ -111,8 +111,8 @@ class Branches(Net):
         ]
         self.move(heads * rows * value)
 
-    def squash(self, x: Feature) -> None:
-        """A sigmoid that nothing multiplies."""
+    def apply(self, x: Feature) -> None:
+        """Arithmetic of one feature, such as a sigmoid that nothing multiplies."""
         self.layers.append(plain("elementwise", reads=x.elements, writes=x.elements))
 
     def sum_up(self, x: Feature) -> None:

@@ -21,7 +21,7 @@ from edgekit.models.zoo import resolve
 from edgekit.simulation.layer import Layer
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import FOLDER
-from scripts.branches import Branches
+from scripts.branches import Branches, Feature
 from scripts.detectors import detectors
 from scripts.encoders import bert_base
 from scripts.ncnn_layers import read_param
@@ -122,6 +122,28 @@ def resnet50(net: Net) -> None:
     net.softmax()
 
 
+def resnet50_v2(net: Branches) -> None:
+    """arXiv:1603.05027 as ONNX's model zoo has it: normalized before convolutions, so that it cannot be folded into them."""
+
+    def before(x: Feature) -> Feature:
+        net.apply(x)  # the normalization
+        net.apply(x)
+        return x
+
+    net.apply(Feature(3, net.side))
+    x = net.pooled(net.of(Feature(3, net.side), 64, 7, 2), 2)
+    for stage, (repeats, channels) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512))):
+        for index in range(repeats):
+            stride = 2 if index == 0 and stage else 1
+            before(x)
+            if index == 0:
+                net.of(x, 4 * channels, 1, stride)
+            x = net.add(net.of(net.of(net.of(x, channels), channels, 3, stride), 4 * channels))
+    net.channels, net.side = before(x)
+    net.pool(1)
+    net.dense(1000)
+
+
 def architectures() -> Iterator[tuple[str, int, Callable[[Net], None]]]:
     """Name, side of the input, and what lays the layers on a ``Net`` of that side."""
     for width in ("0.25", "0.5", "0.75", "1.0"):
@@ -145,7 +167,8 @@ def built() -> Iterator[tuple[str, list[Layer]]]:
         net = Net(side)
         lay(net)
         yield name, net.layers
-    for name, side, draw in (*yolos(), *detectors(), ("bert-base-cased", 1, bert_base)):
+    others = (("resnet50-v2-7", 224, resnet50_v2), ("bert-base-cased", 1, bert_base))
+    for name, side, draw in (*yolos(), *detectors(), *others):
         branches = Branches(side)
         draw(branches)
         yield name, branches.layers

@@ -133,7 +133,7 @@ def yolov7(net: Branches) -> None:
     centre = _elan(net, net.concat(_halved(net, low, 128), middle), 256, 128, 256, taken=every)
     high = _elan(net, net.concat(_halved(net, centre, 256), top), 512, 256, 512, taken=every)
     for x in (low, centre, high):
-        net.squash(net.of(net.of(x, 2 * x.channels, 3), 3 * (COCO + 5), bare=True))
+        net.apply(net.of(net.of(x, 2 * x.channels, 3), 3 * (COCO + 5), bare=True))
 
 
 def yolov7_tiny(net: Branches) -> None:
@@ -151,7 +151,7 @@ def yolov7_tiny(net: Branches) -> None:
     centre = block(net.concat(net.of(low, 128, 3, 2), middle), 64, 64, 128)
     high = block(net.concat(net.of(centre, 256, 3, 2), top), 128, 128, 256)
     for x in (low, centre, high):
-        net.squash(net.of(net.of(x, 2 * x.channels, 3), 3 * (COCO + 5), bare=True))
+        net.apply(net.of(net.of(x, 2 * x.channels, 3), 3 * (COCO + 5), bare=True))
 
 
 def _elan(
@@ -220,7 +220,7 @@ def yolov8(
 
 
 def _scores(net: Branches, x: Feature, *, summed: bool = True) -> None:
-    net.squash(x)
+    net.apply(x)
     if summed:
         net.sum_up(x)
 
