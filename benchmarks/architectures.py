@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from scripts.measured_models import Net, architectures
+from scripts.measured_models import architectures
+from scripts.net import Net
 
 _SEED = 11
 

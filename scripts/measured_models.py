@@ -3,23 +3,30 @@
     git clone https://github.com/Tencent/ncnn && git -C ncnn checkout a4d2ea1d4422c9e849f166fd7a4aefb52f942f6a
     python scripts/measured_models.py ncnn/benchmark/models
 
-ncnn's models are read from its own files; MobileNets and ResNet-50 of MLPerf's submissions are built as their papers
-and TensorFlow's code have them (1,001 classes, "same" padding, BatchNorm folded).
+ncnn's models are read from its own files, PaddleOCR's detector from the zoo's; the others are built as their papers and
+repositories have them (those of TensorFlow with 1,001 classes, "same" padding, BatchNorm folded).
 """
 
 from __future__ import annotations
 
 import csv
-import math
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
+from edgekit.models import load_model
+from edgekit.models.zoo import resolve
 from edgekit.simulation.layer import Layer
+from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import FOLDER
+from scripts.branches import Branches, Feature
+from scripts.detectors import detectors
+from scripts.encoders import bert_base
 from scripts.ncnn_layers import read_param
+from scripts.net import Net, bottlenecks
+from scripts.yolo import yolos
 
 NCNN = {
     "FastestDet": 352, "alexnet": 227, "blazeface": 128, "mnasnet": 224, "mobilenet": 224, "mobilenet_int8": 224,
@@ -30,69 +37,6 @@ NCNN = {
 }  # fmt: skip
 """Side of the input, as benchncnn.cpp has it."""
 CLASSES = 1001
-
-
-@dataclass
-class Net:
-    """A network that grows layer by layer."""
-
-    side: int
-    channels: int = 3
-    layers: list[Layer] = field(default_factory=list)
-
-    def conv(self, channels: int, kernel: int, stride: int = 1, *, depthwise: bool = False) -> None:
-        reads, inside = self.elements, self.channels
-        self.side = math.ceil(self.side / stride)
-        self.channels = channels
-        weights = kernel**2 * channels * (1 if depthwise else inside)
-        self.layers.append(
-            Layer(
-                kind="depthwise" if depthwise else "pointwise" if kernel == 1 else "conv",
-                macs=weights * self.side**2, weights=weights, reads=reads, writes=self.elements,
-                in_channels=inside, out_channels=channels, kernel=kernel**2, stride=stride,
-            )
-        )  # fmt: skip
-
-    @property
-    def elements(self) -> int:
-        return self.channels * self.side**2
-
-    def enter(self) -> tuple[object, ...]:
-        """Begin a block; its shape goes to ``leave``."""
-        return self.channels, self.side
-
-    def leave(self, entered: tuple[object, ...]) -> None:
-        """End the block: what went in is added to what comes out, where both have one shape."""
-        if entered == (self.channels, self.side):
-            self.elementwise(2)
-
-    def elementwise(self, inputs: int = 1) -> None:
-        self.layers.append(Layer(kind="elementwise", reads=inputs * self.elements, writes=self.elements))
-
-    def pool(self, side: int) -> None:
-        reads, self.side = self.elements, side
-        self.layers.append(Layer(kind="pool", reads=reads, writes=self.elements))
-
-    def dense(self, columns: int) -> None:
-        depth, self.side, self.channels = self.elements, 1, columns
-        self.layers.append(
-            Layer(
-                kind="dense", macs=depth * columns, weights=depth * columns, reads=depth, writes=columns,
-                in_channels=depth, out_channels=columns, kernel=1, stride=1,
-            )
-        )  # fmt: skip
-
-    def squeeze_excite(self, middle: int) -> None:
-        side, channels = self.side, self.channels
-        self.pool(1)
-        self.conv(middle, 1)
-        self.conv(channels, 1)
-        self.elementwise()
-        self.side = side
-        self.layers.append(Layer(kind="elementwise", reads=self.elements + channels, writes=self.elements))
-
-    def softmax(self) -> None:
-        self.layers.append(Layer(kind="norm", reads=self.channels, writes=self.channels))
 
 
 def by_eight(channels: float) -> int:
@@ -171,23 +115,33 @@ def mobilenet_v3(net: Net, width: float, *, large: bool, minimal: bool) -> None:
 
 
 def resnet50(net: Net) -> None:
-    """arXiv:1512.03385, with the stride in the 3 x 3 ("v1.5"), as MLPerf's model has it."""
-    net.conv(64, 7, 2)
-    net.pool(56)
-    for stage, (repeats, channels) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512))):
-        for index in range(repeats):
-            stride = 2 if index == 0 and stage else 1
-            if index == 0:  # the shortcut begins where the block does
-                side, inside = net.side, net.channels
-                net.conv(4 * channels, 1, stride)
-                net.side, net.channels = side, inside
-            net.conv(channels, 1)
-            net.conv(channels, 3, stride)
-            net.conv(4 * channels, 1)
-            net.elementwise(2)
+    """With 1,001 classes, as MLPerf's model has it."""
+    bottlenecks(net)
     net.pool(1)
     net.dense(CLASSES)
     net.softmax()
+
+
+def resnet50_v2(net: Branches) -> None:
+    """arXiv:1603.05027 as ONNX's model zoo has it: normalized before convolutions, so that it cannot be folded into them."""
+
+    def before(x: Feature) -> Feature:
+        net.apply(x)  # the normalization
+        net.apply(x)
+        return x
+
+    net.apply(Feature(3, net.side))
+    x = net.pooled(net.of(Feature(3, net.side), 64, 7, 2), 2)
+    for stage, (repeats, channels) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512))):
+        for index in range(repeats):
+            stride = 2 if index == 0 and stage else 1
+            before(x)
+            if index == 0:
+                net.of(x, 4 * channels, 1, stride)
+            x = net.add(net.of(net.of(net.of(x, channels), channels, 3, stride), 4 * channels))
+    net.channels, net.side = before(x)
+    net.pool(1)
+    net.dense(1000)
 
 
 def architectures() -> Iterator[tuple[str, int, Callable[[Net], None]]]:
@@ -213,15 +167,24 @@ def built() -> Iterator[tuple[str, list[Layer]]]:
         net = Net(side)
         lay(net)
         yield name, net.layers
+    others = (("resnet50-v2-7", 224, resnet50_v2), ("bert-base-cased", 1, bert_base))
+    for name, side, draw in (*yolos(), *detectors(), *others):
+        branches = Branches(side)
+        draw(branches)
+        yield name, branches.layers
 
 
 def main(folder: Path) -> None:
-    models = dict(built()) | {name: read_param(folder / f"{name}.param", side) for name, side in NCNN.items()}
+    models: dict[str, Sequence[Layer]] = dict(built())
+    models |= {name: read_param(folder / f"{name}.param", side) for name, side in NCNN.items()}
+    detector = load_model(resolve("ppocrv4-det"), {"x": (1, 3, 480, 480)})
+    models["ppocrv4_det"] = layers_of(detector)  # of the side that Rockchip timed it with
+    columns = [item.name for item in fields(Layer) if item.compare]
     with (FOLDER / "models.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["model", *(item.name for item in fields(Layer))])
+        writer.writerow(["model", *columns])
         for name, layers in sorted(models.items()):
-            writer.writerows([name, *asdict(layer).values()] for layer in layers)
+            writer.writerows([name, *(getattr(layer, column) for column in columns)] for layer in layers)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from edgekit.simulation.layer import Layer
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import model_terms
 from edgekit.simulation.terms import NAMES, TERMS, Terms, terms_of
+from scripts.branches import Branches, Feature
 from tests.graphs import tiny_bert
 from tests.models.architectures import mobilenet_v1, mobilenet_v2
 from tests.models.building import model, node, saved, value
@@ -52,6 +53,84 @@ def test_published_macs_stand(tmp_path: Path) -> None:
         terms = named(model_terms()[name])
         total = sum(np.array(list(terms.values()))[arithmetic]) + terms["dense_weights"]
         assert total == pytest.approx(macs, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "gmacs", "weights"),
+    [
+        ("yolo_v3_tiny", 5.56 / 2, 8.86e6),
+        ("yolov6n", 11.4 / 2, 4.7e6),
+        ("yolov6s", 45.3 / 2, 18.5e6),
+        ("yolov6m", 85.8 / 2, 34.9e6),
+        ("yolov7-tiny", 13.7 / 2, 6.2e6),
+        ("yolov7", 104.7 / 2, 36.9e6),
+        ("yolov8n", 8.7 / 2, 3.2e6),
+        ("yolov8s", 28.6 / 2, 11.2e6),
+        ("yolov8m", 78.9 / 2, 25.9e6),
+        ("yolov10n", 6.7 / 2, 2.3e6),
+        ("yolov10s", 21.6 / 2, 7.2e6),
+        ("ssd-resnet34-1200", 433 / 2, 20.0e6),
+        ("ssd_mobilenet_v1_coco", 2.494 / 2, 6.807e6),
+    ],
+)
+def test_detectors_have_the_size_that_their_authors_state(name: str, gmacs: float, weights: float) -> None:
+    """GFLOPs (two a MAC) and parameters of the authors' tables and of Open Model Zoo's; biases and what decodes boxes
+    are not among the weights here, and two digits are stated."""
+    terms = model_terms()[name]
+    macs = sum(
+        value
+        for value, term in zip(terms.tolist(), TERMS.values(), strict=True)
+        if term.group == "arithmetic"
+    )
+    assert macs == pytest.approx(gmacs * 1e9, rel=0.015)
+    assert named(terms)["weights"] == pytest.approx(weights, rel=0.025)
+
+
+def test_branches_count_what_a_graph_of_theirs_counts(tmp_path: Path) -> None:
+    """A YOLOv8 block with its split and bypass, a pyramid of pools, a transposed convolution, and attention."""
+    net = Branches(8)
+    net.swish = True
+    x = net.of(Feature(3, 8), 8, 3, 2)
+    net.swish = False
+    half = Feature(4, 4)
+    net.move(x.elements)
+    net.add(net.of(half, 4, 3))
+    x = net.of(net.concat(half, half, half), 8)
+    net.pooled(x)
+    net.transposed(net.concat(x, x))
+    net.attend(heads=2, rows=16, key=4, value=4)
+
+    weights = {
+        "w1": np.ones((8, 3, 3, 3), np.float32),
+        "w2": np.ones((4, 4, 3, 3), np.float32),
+        "w3": np.ones((8, 12, 1, 1), np.float32),
+        "w4": np.ones((16, 16, 2, 2), np.float32),
+        "halves": np.array([4, 4], np.int64),
+        "heads": np.array([2, 4, 16], np.int64),
+        "scale": np.array(0.5, np.float32),
+    }
+    nodes = [
+        node("Conv", "x w1", "a", pads=[1] * 4, strides=[2, 2]),
+        node("Sigmoid", "a", "s"),
+        node("Mul", "a s", "b"),
+        node("Split", "b halves", "l r", axis=1),
+        node("Conv", "r w2", "c", pads=[1] * 4),
+        node("Add", "r c", "d"),
+        node("Concat", "l r d", "e", axis=1),
+        node("Conv", "e w3", "f"),
+        node("MaxPool", "f", "g", kernel_shape=[5, 5], pads=[2] * 4),
+        node("Concat", "f g", "h", axis=1),
+        node("ConvTranspose", "h w4", "y", strides=[2, 2]),
+        node("Reshape", "f heads", "q"),
+        node("Transpose", "q", "t", perm=[0, 2, 1]),
+        node("MatMul", "t q", "m"),
+        node("Mul", "m scale", "n"),
+        node("Softmax", "n", "o", axis=-1),
+        node("MatMul", "o t", "p"),
+        node("Transpose", "p", "z", perm=[0, 2, 1]),
+    ]
+    proto = model(nodes, [value("x", 1, 3, 8, 8)], [value("y", 1, 16, 8, 8), value("z", 2, 4, 16)], weights)
+    assert named(terms_of(net.layers)) == named(terms_of(layers(tmp_path, proto)))
 
 
 def test_tflite_and_onnx_of_one_graph_are_alike(tmp_path: Path) -> None:

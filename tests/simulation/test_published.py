@@ -65,6 +65,8 @@ def per_mac(points: Sequence[Point], unseen: Point) -> float:
         ("armnn", 0.10, 0.30),
         ("tflite-xnnpack", 0.10, 0.30),
         ("paddle-lite", 0.10, 0.30),
+        ("openvino", 0.15, 0.42),
+        ("rknn", 0.15, 0.42),
         pytest.param("ncnn", 0.12, 0.40, marks=pytest.mark.slow),
     ],
 )
@@ -72,6 +74,8 @@ def test_errors_for_unseen_families(runtime: str, median: float, p90: float) -> 
     entries: list[HeldOut] = []
     for precision in ("fp32", "int8"):
         series = alike(runtime, precision)
+        if not series:  # of Rockchip's NPUs and of OpenVINO's latencies only int8 was taken
+            continue
         held_out = dict(cross_validate(series))
         found = [entry for items in held_out.values() for entry in items]
         plain = [per_mac(series[key], entry.point) for key, items in held_out.items() for entry in items]
