@@ -30,12 +30,24 @@ class Peak:
     runtime: str
     version: str
     precision: str
+    arch: str
+    kind: str
+    """``measured``, or ``emulated``: under qemu-user, less the emulator's own pages."""
     measured: Mapping[Phase, int]
     terms: Terms
 
     @property
     def peak(self) -> int:
         return max(self.measured.values())
+
+    @property
+    def series(self) -> tuple[str, str, str]:
+        """What has constants of its own: runtime, precision and architecture."""
+        return self.runtime, self.precision, self.arch
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.model, *self.series
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,14 @@ def judge(peaks: Sequence[Peak]) -> tuple[Judged, ...]:
     return tuple(found)
 
 
+def by_series(peaks: Iterable[Peak]) -> Mapping[tuple[str, str, str], list[Peak]]:
+    """Peaks that are fitted together, series in order: x86_64 first, what all began with."""
+    found: dict[tuple[str, str, str], list[Peak]] = {}
+    for peak in sorted(peaks, key=lambda peak: (peak.arch != "x86_64", peak.series)):
+        found.setdefault(peak.series, []).append(peak)
+    return found
+
+
 def read_peaks(path: Path = MEASURED) -> tuple[Peak, ...]:
     """The recorded peaks."""
     with path.open(newline="", encoding="utf-8") as file:
@@ -91,6 +111,8 @@ def read_peaks(path: Path = MEASURED) -> tuple[Peak, ...]:
                 runtime=row["runtime"],
                 version=row["version"],
                 precision=row["precision"],
+                arch=row["arch"],
+                kind=row["kind"],
                 measured={phase: int(row[f"{phase}_bytes"]) for phase in PHASES},
                 terms=np.array([float(row[name]) for name in NAMES]),
             )
@@ -102,7 +124,7 @@ def write_peaks(peaks: Iterable[Peak], path: Path = MEASURED) -> None:
     """Record ``peaks``."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        own = ("model", "family", "runtime", "version", "precision")
+        own = ("model", "family", "runtime", "version", "precision", "arch", "kind")
         writer.writerow((*own, *(f"{phase}_bytes" for phase in PHASES), *NAMES))
         for peak in peaks:
             facts = [getattr(peak, name) for name in own]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tomlkit
 
-from edgekit.simulation.memory_fitting import PROBE, Judged, Peak, fit_memory, judge
+from edgekit.simulation.memory_fitting import PROBE, Judged, Peak, by_series, fit_memory, judge
 from edgekit.simulation.memory_terms import NAMES, PHASES, Terms
 
 _HEAD = """\
@@ -19,23 +19,23 @@ _WITHIN = 0.85
 _DIGITS = 4
 
 
-def constants_text(peaks: Sequence[Peak], *, arch: str) -> str:
-    """The file: one entry for each runtime and precision that was measured."""
+def constants_text(peaks: Sequence[Peak]) -> str:
+    """The file: one entry for each runtime, precision and architecture that was measured."""
     document = tomlkit.parse(_HEAD)
     entries = tomlkit.aot()
-    for runtime, precision in sorted({(peak.runtime, peak.precision) for peak in peaks}):
-        series = [peak for peak in peaks if (peak.runtime, peak.precision) == (runtime, precision)]
-        entries.append(_entry(series, arch))
+    for series in by_series(peaks).values():
+        entries.append(_entry(series))
     document.append("memory", entries)
     return tomlkit.dumps(document)
 
 
-def _entry(series: Sequence[Peak], arch: str) -> tomlkit.items.Table:
+def _entry(series: Sequence[Peak]) -> tomlkit.items.Table:
     judged, constants = judge(series), fit_memory(series)
     off = [100 * abs(item.error) for item in judged]
     table = tomlkit.table()
     table["runtime"], table["precision"] = series[0].runtime, series[0].precision
-    table["version"], table["arch"] = series[0].version, arch
+    table["version"] = series[0].version
+    table["arch"], table["kind"] = series[0].arch, series[0].kind
     table["measurements"] = len(series)
     table["families"] = len({peak.family for peak in series} - {PROBE})
     table["interval_factor"] = interval_factor(judged)
