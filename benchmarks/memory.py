@@ -57,7 +57,9 @@ _RUNS = {"measured": 5, "emulated": 2}
 def main() -> None:
     options = _options()
     wanted = options.models.split(",") if options.models else [*entries(), *(PROBES if options.fit else ())]
-    board = Board(open_device(options.on), options.on.removeprefix(SCHEME) if options.on != "local" else "host")
+    board = Board(
+        open_device(options.on), options.on.removeprefix(SCHEME) if options.on != "local" else "host"
+    )
     with quiet_home() as scratch, ExitStack() as stack:
         kept = options.keep or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-memory-"))
@@ -103,7 +105,9 @@ def measured(path: Path, family: str, board: Board, kept: Path) -> Iterator[Peak
     for candidate, intake, folder in built(order, _is_measured):
         assert candidate.precision is not None
         try:
-            yield peak_of(folder, intake.model, family, computed_in(intake.model, candidate.precision), board.device)
+            yield peak_of(
+                folder, intake.model, family, computed_in(intake.model, candidate.precision), board.device
+            )
         except EdgekitError as error:
             print(f"{path.stem} {candidate.label}: {str(error)[:120]}")
 
