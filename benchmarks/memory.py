@@ -34,8 +34,16 @@ from edgekit.models import Model
 from edgekit.models.zoo import entries, resolve
 from edgekit.profiling.measure import memory_by_phase
 from edgekit.simulation.memory import CONSTANTS, computed_in, holdings_of
-from edgekit.simulation.memory_fitting import MEASURED, PROBE, Peak, judge, read_peaks, write_peaks
-from edgekit.simulation.memory_terms import MemoryRuntime, memory_terms
+from edgekit.simulation.memory_fitting import (
+    MEASURED,
+    PROBE,
+    Peak,
+    elders_of,
+    judge,
+    read_peaks,
+    write_peaks,
+)
+from edgekit.simulation.memory_terms import FIRST, MemoryRuntime, memory_terms
 from edgekit.simulation.memory_writing import constants_text
 from edgekit.vocabulary import Precision
 
@@ -93,7 +101,7 @@ def merged(peaks: Sequence[Peak], *, whole: bool) -> list[Peak]:
     own = {peak.key for peak in peaks}
     arches = {peak.arch for peak in peaks} if whole else set[str]()
     kept = [peak for peak in read_peaks() if peak.key not in own and peak.arch not in arches]
-    return sorted([*kept, *peaks], key=lambda peak: peak.arch != "x86_64")
+    return sorted([*kept, *peaks], key=lambda peak: peak.arch != FIRST)
 
 
 def measured(path: Path, family: str, board: Board, kept: Path) -> Iterator[Peak]:
@@ -140,7 +148,8 @@ def report(peaks: Sequence[Peak]) -> None:
     own, every = {peak.key for peak in peaks}, merged(peaks, whole=False)
     errors: list[float] = []
     for key in sorted({peak.series for peak in peaks}):
-        found = judge([peak for peak in every if peak.series == key])
+        series = [peak for peak in every if peak.series == key]
+        found = judge(series, elders_of(series, every))
         shown = [item for item in found if item.peak.key in own]
         print(f"\n{' '.join(key)}, MB  measured  predicted without its family  error")
         for item in shown:

@@ -18,13 +18,11 @@ from edgekit.models.model import Model
 from edgekit.models.shapes import free_dimensions
 from edgekit.simulation.memory_holdings import Holdings
 from edgekit.simulation.memory_onnx import onnx_holdings
-from edgekit.simulation.memory_terms import NAMES, PHASES, MemoryRuntime, Phase, Terms, memory_terms
+from edgekit.simulation.memory_terms import FIRST, NAMES, PHASES, MemoryRuntime, Phase, Terms, memory_terms
 from edgekit.simulation.memory_tflite import tflite_holdings
 from edgekit.vocabulary import Arch, Precision
 
 CONSTANTS = Path(__file__).with_name("memory.toml")
-MOST_MEASURED: Arch = "x86_64"
-"""Stands for architectures that nothing was measured on."""
 _SAME: Mapping[str, MemoryRuntime] = {"tflite-xnnpack": "litert", "tflite-runtime": "litert"}
 """Runtimes that keep memory as another does: the same code, by another name."""
 _COMPUTED_IN: Mapping[str, Precision] = {"static": "int8", "dynamic": "int8-dynamic"}
@@ -81,7 +79,7 @@ def has_memory_rule(runtime: str) -> bool:
 
 
 def predict_memory(
-    model: Model, runtime: str, precision: Precision, arch: Arch = MOST_MEASURED
+    model: Model, runtime: str, precision: Precision, arch: Arch = FIRST
 ) -> MemoryPrediction | None:
     """The peak of ``model`` at ``precision`` on ``runtime``; None where no rule covers the two.
 
@@ -90,7 +88,7 @@ def predict_memory(
     """
     name, computed = _SAME.get(runtime, runtime), computed_in(model, precision)
     found = constants()
-    known = found.get((name, computed, arch)) or found.get((name, computed, MOST_MEASURED))
+    known = found.get((name, computed, arch)) or found.get((name, computed, FIRST))
     if known is None or (model.tflite is not None and name != "litert"):
         return None
     terms = memory_terms(holdings_of(model, computed), cast("MemoryRuntime", name), known.arch)

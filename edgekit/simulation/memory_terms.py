@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from edgekit.simulation.memory_holdings import Holdings, WeightClass
 from edgekit.simulation.memory_rules import litert_bytes, onnxruntime_arena_bytes, openvino_arena_bytes
+from edgekit.vocabulary import Arch
 
 Phase = Literal["load", "run"]
 PHASES: tuple[Phase, ...] = ("load", "run")
 MemoryRuntime = Literal["onnxruntime", "openvino", "litert"]
+FIRST: Arch = "x86_64"
+"""The architecture that was measured first, and most: others begin with its constants."""
 Terms = NDArray[np.float64]
 
 

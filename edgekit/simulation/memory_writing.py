@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import tomlkit
 
-from edgekit.simulation.memory_fitting import PROBE, Judged, Peak, by_series, fit_memory, judge
+from edgekit.simulation.memory_fitting import PROBE, Judged, Peak, by_series, elders_of, fit_memory, judge
 from edgekit.simulation.memory_terms import NAMES, PHASES, Terms
 
 _HEAD = """\
 # Resident memory of a runner by what its model holds: fitted by benchmarks/memory.py --fit to the peaks in
 # memory_measured.csv, by the terms of memory_terms.py. error_pct: of zoo models predicted without their family.
+# emulated: with --on emulated:raspberry-pi-4; where that says nothing, constants are held to those of x86_64.
 """
 _WITHIN = 0.85
 """Share of held-out peaks inside the interval; five points over what is promised, as ranks are estimates."""
@@ -24,13 +25,13 @@ def constants_text(peaks: Sequence[Peak]) -> str:
     document = tomlkit.parse(_HEAD)
     entries = tomlkit.aot()
     for series in by_series(peaks).values():
-        entries.append(_entry(series))
+        entries.append(_entry(series, elders_of(series, peaks)))
     document.append("memory", entries)
     return tomlkit.dumps(document)
 
 
-def _entry(series: Sequence[Peak]) -> tomlkit.items.Table:
-    judged, constants = judge(series), fit_memory(series)
+def _entry(series: Sequence[Peak], elders: Sequence[Peak]) -> tomlkit.items.Table:
+    judged, constants = judge(series, elders), fit_memory(series, elders)
     off = [100 * abs(item.error) for item in judged]
     table = tomlkit.table()
     table["runtime"], table["precision"] = series[0].runtime, series[0].precision

@@ -19,7 +19,7 @@ from edgekit.profiling.measure import memory_by_phase
 from edgekit.simulation.memory import CONSTANTS, holdings_of, predict_memory
 from edgekit.simulation.memory_arenas import greedy_by_size_bytes, onnxruntime_bytes
 from edgekit.simulation.memory_buffers import Buffer, Move, buffers_of
-from edgekit.simulation.memory_fitting import PROBE, Judged, by_series, judge, read_peaks
+from edgekit.simulation.memory_fitting import PROBE, Judged, by_series, elders_of, judge, read_peaks
 from edgekit.simulation.memory_rules import litert_bytes, onnxruntime_arena_bytes, openvino_arena_bytes
 from edgekit.simulation.memory_terms import NAMES, MemoryRuntime, memory_terms
 from edgekit.simulation.memory_writing import constants_text, interval_factor
@@ -237,7 +237,8 @@ def test_what_was_not_measured_on_arm_is_predicted_as_on_x86(tmp_path: Path) -> 
 
 
 def series() -> dict[tuple[str, str, str], tuple[Judged, ...]]:
-    return {key: judge(peaks) for key, peaks in by_series(read_peaks()).items()}
+    every = read_peaks()
+    return {key: judge(peaks, elders_of(peaks, every)) for key, peaks in by_series(every).items()}
 
 
 def test_constants_are_those_of_the_recorded_peaks() -> None:
