@@ -79,7 +79,7 @@ def main() -> None:
                 onnx.save(PROBES[name](), path)
             else:
                 path, family = resolve(name, lambda *_: None), FAMILIES.get(name, name)
-            for peak in measured(path, family, board, kept / name):
+            for peak in measured(path, family, board, kept / board.target / name):
                 print(f"{peak.model} {peak.runtime} {peak.precision}: {peak.peak / 1e6:.1f} MB", flush=True)
                 peaks.append(peak)
         if options.fit:
