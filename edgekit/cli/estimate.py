@@ -107,7 +107,7 @@ def _print(found: list[Prediction], limit: float | None) -> None:
 def _print_memory(found: list[Prediction]) -> None:
     """A line for each runtime, precision and architecture: the peak depends on neither board nor threads."""
     known = {
-        (item.speed.runtime, item.speed.precision, item.memory.measured_on): item.memory
+        (item.speed.runtime, item.speed.precision, item.memory.arch): item.memory
         for item in found
         if item.memory
     }
@@ -117,7 +117,8 @@ def _print_memory(found: list[Prediction]) -> None:
             for key, memory in known.items()
         ]
         print_table(("memory", "precision", "as on", "peak>", "4 of 5 in>"), rows)
-        note("predicted peak of the runner's process, Python included")
+        places = ", ".join(sorted({memory.measured_on for memory in known.values()}))
+        note(f"predicted peak of the runner's process, Python included, as on {places}")
     if any(item.memory is None for item in found):
         note("memory is predicted for onnxruntime, openvino and litert (tflite-xnnpack) only")
 

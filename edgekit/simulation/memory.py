@@ -70,8 +70,14 @@ class MemoryPrediction:
     base: int
     """What the runtime takes without a model."""
     error_pct: ErrorPercent
-    measured_on: str
-    """Architecture of the machine that constants are from, and ``emulated`` where it was."""
+    arch: str
+    """Of the machine that constants are from."""
+    kind: str
+    """``measured``, or ``emulated`` where that machine was."""
+
+    @property
+    def measured_on(self) -> str:
+        return self.arch if self.kind == "measured" else f"{self.arch}, {self.kind}"
 
 
 def has_memory_rule(runtime: str) -> bool:
@@ -102,7 +108,8 @@ def predict_memory(
         phase=phase,
         base=round(known.constants[phase]["base_mb"] * 1e6),
         error_pct=known.error_pct,
-        measured_on=known.arch if known.kind == "measured" else f"{known.arch}, {known.kind}",
+        arch=known.arch,
+        kind=known.kind,
     )
 
 
