@@ -19,6 +19,8 @@ PROBE = "probe"
 _HOLD = 0.0002
 """How strongly constants are held to the guesses; the weight of one measurement is 1, so: as if they were sure to as
 much as themselves where measurements are to 1.4 %."""
+_HOLD_KNOWN = 0.002
+"""How strongly to constants of another architecture: they were measured, and guesses are worth a tenth of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +79,10 @@ def fit_memory(peaks: Sequence[Peak], elders: Sequence[Peak] = ()) -> Mapping[Ph
         guess = np.array([TERMS[name].guess * (0.25 if narrow and name in WEIGHTS else 1) for name in names])
         rows = np.array([peak.terms[used] / peak.measured[phase] for peak in peaks]) * guess
         expected = known[phase][used] / guess if known else np.ones(len(used))
-        normal = rows.T @ rows + _HOLD * np.eye(len(used))
+        hold = _HOLD_KNOWN if known else _HOLD
+        normal = rows.T @ rows + hold * np.eye(len(used))
         constants = np.zeros(len(NAMES))
-        constants[used] = least_squares(normal, rows.sum(axis=0) + _HOLD * expected) * guess
+        constants[used] = least_squares(normal, rows.sum(axis=0) + hold * expected) * guess
         found[phase] = constants
     return found
 
