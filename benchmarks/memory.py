@@ -1,19 +1,21 @@
 """Predicted against measured peak memory: every zoo model, runtime and precision, in one run.
 
-    python benchmarks/memory.py [--models efficientnet-lite0,minilm] [--keep FOLDER] [--fit]
+    python benchmarks/memory.py [--models efficientnet-lite0,mobile] [--keep FOLDER] [--fit]
+    python benchmarks/memory.py --on emulated:raspberry-pi-4
 
-Each artifact is loaded and run in a runner of its own on one thread; peaks are the kernel's. ``--fit`` measures the
-probes of ``memory_probes.py`` too, records all peaks in ``edgekit/simulation/memory_measured.csv`` and fits the
-constants in ``memory.toml`` beside it. ``--keep`` keeps the bundles and takes those that are there.
+Each artifact is loaded and run in a runner of its own on one thread; peaks are the kernel's, on an emulated board less the
+emulator's own pages. ``--fit`` measures the probes of ``memory_probes.py`` too, records all peaks of that architecture in
+``edgekit/simulation/memory_measured.csv`` and fits the constants in ``memory.toml`` beside it; with ``--models``, what was
+recorded of others stays. ``--keep`` keeps the bundles and takes those that are there.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +27,23 @@ from benchmarks.trials import quiet_home
 from edgekit.conversion.candidates import Candidate
 from edgekit.conversion.order import Intake, Order
 from edgekit.conversion.plan import PRECISIONS
-from edgekit.devices import LocalDevice
+from edgekit.devices import Device, open_device
+from edgekit.devices.emulated import SCHEME
 from edgekit.errors import EdgekitError
 from edgekit.models import Model
 from edgekit.models.zoo import entries, resolve
 from edgekit.profiling.measure import memory_by_phase
 from edgekit.simulation.memory import CONSTANTS, computed_in, holdings_of
-from edgekit.simulation.memory_fitting import MEASURED, PROBE, Peak, judge, read_peaks, write_peaks
-from edgekit.simulation.memory_terms import MemoryRuntime, memory_terms
+from edgekit.simulation.memory_fitting import (
+    MEASURED,
+    PROBE,
+    Peak,
+    elders_of,
+    judge,
+    read_peaks,
+    write_peaks,
+)
+from edgekit.simulation.memory_terms import FIRST, MemoryRuntime, memory_terms
 from edgekit.simulation.memory_writing import constants_text
 from edgekit.vocabulary import Precision
 
@@ -47,39 +58,64 @@ BAR = 15.0
 _VARIANTS = {False: ("", "qdq"), True: ("", "nncf")}
 """Whose integers are measured: edgekit's; the tool's own of transformers."""
 _SAMPLES = 8
-_RUNS = 5
+_RUNS = {"measured": 5, "emulated": 2}
+"""After the first; where a run takes seconds, as many as onnxruntime's arena needs to settle."""
 
 
 def main() -> None:
     options = _options()
-    wanted = options.models.split(",") if options.models else list(entries())
+    wanted = options.models.split(",") if options.models else [*entries(), *(PROBES if options.fit else ())]
+    board = Board(
+        open_device(options.on), options.on.removeprefix(SCHEME) if options.on != "local" else "host"
+    )
     with quiet_home() as scratch, ExitStack() as stack:
         kept = options.keep or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-memory-"))
         )
         peaks: list[Peak] = []
         for name in wanted:
-            peaks += measured(resolve(name, lambda *_: None), FAMILIES.get(name, name), kept / name)
+            if name in PROBES:
+                path, family = scratch / f"{name}.onnx", PROBE
+                onnx.save(PROBES[name](), path)
+            else:
+                path, family = resolve(name, lambda *_: None), FAMILIES.get(name, name)
+            for peak in measured(path, family, board, kept / board.target / name):
+                print(f"{peak.model} {peak.runtime} {peak.precision}: {peak.peak / 1e6:.1f} MB", flush=True)
+                peaks.append(peak)
         if options.fit:
-            for name, make in PROBES.items():
-                path = scratch / f"{name}.onnx"
-                onnx.save(make(), path)
-                peaks += measured(path, PROBE, kept / f"probe-{name}")
-            write_peaks(peaks)
-            CONSTANTS.write_text(constants_text(peaks, arch=platform.machine()), encoding="utf-8")
+            every = merged(peaks, whole=not options.models)
+            write_peaks(every)
+            CONSTANTS.write_text(constants_text(every), encoding="utf-8")
     report(peaks)
 
 
-def measured(path: Path, family: str, kept: Path) -> Iterator[Peak]:
+@dataclass(frozen=True, slots=True)
+class Board:
+    device: Device
+    target: str
+    """Whose candidates are measured there."""
+
+
+def merged(peaks: Sequence[Peak], *, whole: bool) -> list[Peak]:
+    """What is recorded, with ``peaks`` in the place of what they measured anew: on ``whole``, all of their architecture."""
+    own = {peak.key for peak in peaks}
+    arches = {peak.arch for peak in peaks} if whole else set[str]()
+    kept = [peak for peak in read_peaks() if peak.key not in own and peak.arch not in arches]
+    return sorted([*kept, *peaks], key=lambda peak: peak.arch != FIRST)
+
+
+def measured(path: Path, family: str, board: Board, kept: Path) -> Iterator[Peak]:
     """Peaks of every artifact of the model at ``path``; why there is none is printed."""
     order = Order(
-        model=path, targets=("host",), out=kept, samples=_SAMPLES, effort="fast", precisions=PRECISIONS,
+        model=path, targets=(board.target,), out=kept, samples=_SAMPLES, effort="fast", precisions=PRECISIONS,
         data_free=family == PROBE,
     )  # fmt: skip
     for candidate, intake, folder in built(order, _is_measured):
         assert candidate.precision is not None
         try:
-            yield peak_of(folder, intake.model, family, computed_in(intake.model, candidate.precision))
+            yield peak_of(
+                folder, intake.model, family, computed_in(intake.model, candidate.precision), board.device
+            )
         except EdgekitError as error:
             print(f"{path.stem} {candidate.label}: {str(error)[:120]}")
 
@@ -88,10 +124,11 @@ def _is_measured(intake: Intake, candidate: Candidate) -> bool:
     return candidate.precision in MEASURED_PRECISIONS and candidate.variant in _VARIANTS[intake.wish.is_text]
 
 
-def peak_of(folder: Path, model: Model, family: str, precision: Precision) -> Peak:
-    """Load and run the bundle in a fresh process."""
-    with LocalDevice().start(folder, threads=1) as session:
-        record, context = memory_by_phase(session, _RUNS), session.ready
+def peak_of(folder: Path, model: Model, family: str, precision: Precision, device: Device) -> Peak:
+    """Load and run the bundle in a fresh process on ``device``."""
+    with device.start(folder, threads=1) as session:
+        record, context = memory_by_phase(session, _RUNS[device.kind]), session.ready
+    arch = context["arch"]
     runtime = next(name for name in RUNTIMES if name == context["runtime"])
     return Peak(
         model=model.name,
@@ -99,23 +136,22 @@ def peak_of(folder: Path, model: Model, family: str, precision: Precision) -> Pe
         runtime=runtime,
         version=context["runtime_version"],
         precision=precision,
+        arch=arch,
+        kind=device.kind,
         measured={"load": record.load, "run": max(record.first, record.steady)},
-        terms=memory_terms(holdings_of(model, precision), runtime),
+        terms=memory_terms(holdings_of(model, precision), runtime, arch),
     )
 
 
 def report(peaks: Sequence[Peak]) -> None:
     """Every zoo model, predicted without its family (the other families and the probes as recorded)."""
-    own = {(peak.model, peak.runtime, peak.precision) for peak in peaks}
-    every = [
-        *peaks,
-        *(peak for peak in read_peaks() if (peak.model, peak.runtime, peak.precision) not in own),
-    ]
+    own, every = {peak.key for peak in peaks}, merged(peaks, whole=False)
     errors: list[float] = []
-    for runtime, precision in sorted({(peak.runtime, peak.precision) for peak in peaks}):
-        found = judge([peak for peak in every if (peak.runtime, peak.precision) == (runtime, precision)])
-        shown = [item for item in found if (item.peak.model, runtime, precision) in own]
-        print(f"\n{runtime} {precision}, MB  measured  predicted without its family  error")
+    for key in sorted({peak.series for peak in peaks}):
+        series = [peak for peak in every if peak.series == key]
+        found = judge(series, elders_of(series, every))
+        shown = [item for item in found if item.peak.key in own]
+        print(f"\n{' '.join(key)}, MB  measured  predicted without its family  error")
         for item in shown:
             print(
                 f"  {item.peak.model:24s} {item.peak.peak / 1e6:7.1f} {item.predicted / 1e6:7.1f}"
@@ -123,8 +159,10 @@ def report(peaks: Sequence[Peak]) -> None:
             )
         off = [100 * abs(item.error) for item in shown]
         errors += off
-        if off:
+        if shown:
             print(f"  median {np.median(off):.1f} %, largest {max(off):.1f} %")
+    if not errors:
+        return
     print(
         f"\nall: {len(errors)} artifacts, median {np.median(errors):.1f} %, largest {max(errors):.1f} %; "
         f"within {BAR:g} %: {sum(error <= BAR for error in errors)}"
@@ -135,7 +173,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", help="ids of the zoo, with commas; default: all")
+    parser.add_argument("--models", help="ids of the zoo or of probes, with commas; default: all of the zoo")
+    parser.add_argument("--on", default="local", help="local or emulated:TARGET; default: %(default)s")
     parser.add_argument("--keep", type=Path, help="folder for the bundles")
     parser.add_argument(
         "--fit", action="store_true", help=f"record peaks in {MEASURED.name} and fit the constants"

@@ -207,6 +207,12 @@ class Profile(Strict):
     sources: tuple[Source, ...] = Field(min_length=1)
     detected: bool = False
 
+    @property
+    def arch(self) -> Arch:
+        """Whose instructions its features are."""
+        features = self.cpu.isa_features
+        return "armv8.1-m" if "mve" in features else "aarch64" if "neon" in features else "x86_64"
+
 
 # --- converters/<id>/converter.toml --------------------------------------------------------------------
 

@@ -105,16 +105,20 @@ def _print(found: list[Prediction], limit: float | None) -> None:
 
 
 def _print_memory(found: list[Prediction]) -> None:
-    """A line for each runtime and precision: the peak depends on neither board nor threads."""
-    known = {(item.speed.runtime, item.speed.precision): item.memory for item in found if item.memory}
+    """A line for each runtime, precision and architecture: the peak depends on neither board nor threads."""
+    known = {
+        (item.speed.runtime, item.speed.precision, item.memory.arch): item.memory
+        for item in found
+        if item.memory
+    }
     if known:
         rows = [
-            (runtime, precision, binary(memory.peak), f"{binary(memory.low)} - {binary(memory.high)}")
-            for (runtime, precision), memory in known.items()
+            (*key, binary(memory.peak), f"{binary(memory.low)} - {binary(memory.high)}")
+            for key, memory in known.items()
         ]
-        print_table(("memory", "precision", "peak>", "4 of 5 in>"), rows)
-        arch = next(iter(known.values())).arch
-        note(f"predicted peak of the runner's process, Python included, as on {arch}")
+        print_table(("memory", "precision", "as on", "peak>", "4 of 5 in>"), rows)
+        places = ", ".join(sorted({memory.measured_on for memory in known.values()}))
+        note(f"predicted peak of the runner's process, Python included, as on {places}")
     if any(item.memory is None for item in found):
         note("memory is predicted for onnxruntime, openvino and litert (tflite-xnnpack) only")
 

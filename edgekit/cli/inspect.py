@@ -218,7 +218,7 @@ def memory_facts(memory: MemoryPrediction) -> dict[str, Any]:
         "phase": memory.phase,
         "base": memory.base,
         "error_pct": {"median": error.median, "p90": error.p90, "largest": error.largest},
-        "measured_on": memory.arch,
+        "measured_on": memory.measured_on,
     }
 
 

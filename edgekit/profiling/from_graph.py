@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edgekit.errors import DeviceError
 from edgekit.models import load_model
 from edgekit.profiling.record import Estimate
-from edgekit.simulation import Asked, estimate
+from edgekit.simulation import Asked, estimate, profile_of
 from edgekit.simulation.kin import akin
 from edgekit.simulation.memory import predict_memory
 from edgekit.vocabulary import PREDICTED
@@ -42,7 +42,8 @@ def graph_estimate(bundle: Bundle, device: str, catalog: Catalog, threads: int) 
             f"{device}: nothing is known there of {artifact.runtime} {artifact.precision}, which {bundle.path.name} "
             f"needs; {known} was measured. {elsewhere}"
         )
-    memory = predict_memory(model, artifact.runtime, artifact.precision)
+    arch = profile_of(device, catalog).arch
+    memory = predict_memory(model, artifact.runtime, artifact.precision, arch)
     return _record(_nearest(own, runtimes, threads), memory.peak if memory else None)
 
 

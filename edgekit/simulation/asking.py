@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from edgekit.catalog import Catalog
@@ -13,7 +13,7 @@ from edgekit.simulation.layers import layers_of
 from edgekit.simulation.memory import predict_memory
 from edgekit.simulation.predict import Prediction, predict
 from edgekit.simulation.terms import terms_of
-from edgekit.vocabulary import PREDICTED, Precision
+from edgekit.vocabulary import PREDICTED, Arch, Precision
 
 _FLOAT: tuple[Precision, ...] = ("fp32", "fp16")
 
@@ -52,17 +52,16 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
             "edgekit profiles check lists what there is"
         )
     found.sort(key=lambda prediction: prediction.latency_ms.p50)
-    return _with_memory(found, model)
+    return _with_memory(
+        found, model, {device.removeprefix(PREDICTED): profile.arch for device, profile in profiles.items()}
+    )
 
 
-def _with_memory(found: Sequence[Prediction], model: Model) -> list[Prediction]:
-    """Peaks depend on runtime and precision, not on the board."""
-    keys = {(prediction.speed.runtime, prediction.speed.precision) for prediction in found}
-    peaks = {key: predict_memory(model, *key) for key in keys}
-    return [
-        replace(prediction, memory=peaks[prediction.speed.runtime, prediction.speed.precision])
-        for prediction in found
-    ]
+def _with_memory(found: Sequence[Prediction], model: Model, arches: Mapping[str, Arch]) -> list[Prediction]:
+    """Peaks depend on runtime, precision and architecture, not on the board."""
+    keys = [(item.speed.runtime, item.speed.precision, arches[item.device]) for item in found]
+    peaks = {key: predict_memory(model, *key) for key in set(keys)}
+    return [replace(item, memory=peaks[key]) for item, key in zip(found, keys, strict=True)]
 
 
 def precisions_of(model: Model) -> tuple[Precision, ...]:

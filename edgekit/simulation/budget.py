@@ -41,7 +41,7 @@ class TargetPeak:
 
 def peak_on(model: Model, target: Target, runtime: RuntimeId, precision: Precision) -> TargetPeak | None:
     """None where no rule covers runtime and precision. ModelError where the graph does not tell."""
-    memory = predict_memory(model, runtime, precision)
+    memory = predict_memory(model, runtime, precision, target.arch)
     if memory is None:
         return None
     return TargetPeak(

@@ -18,9 +18,9 @@ from edgekit.models.model import Model
 from edgekit.models.shapes import free_dimensions
 from edgekit.simulation.memory_holdings import Holdings
 from edgekit.simulation.memory_onnx import onnx_holdings
-from edgekit.simulation.memory_terms import NAMES, PHASES, MemoryRuntime, Phase, Terms, memory_terms
+from edgekit.simulation.memory_terms import FIRST, NAMES, PHASES, MemoryRuntime, Phase, Terms, memory_terms
 from edgekit.simulation.memory_tflite import tflite_holdings
-from edgekit.vocabulary import Precision
+from edgekit.vocabulary import Arch, Precision
 
 CONSTANTS = Path(__file__).with_name("memory.toml")
 _SAME: Mapping[str, MemoryRuntime] = {"tflite-xnnpack": "litert", "tflite-runtime": "litert"}
@@ -45,6 +45,8 @@ class MemoryConstants:
 
     version: str
     arch: str
+    kind: str
+    """``measured`` or ``emulated``."""
     constants: Mapping[Phase, Mapping[str, float]]
     error_pct: ErrorPercent
     """For families of models that took no part in the fit."""
@@ -69,22 +71,33 @@ class MemoryPrediction:
     """What the runtime takes without a model."""
     error_pct: ErrorPercent
     arch: str
+    """Of the machine that constants are from."""
+    kind: str
+    """``measured``, or ``emulated`` where that machine was."""
+
+    @property
+    def measured_on(self) -> str:
+        return self.arch if self.kind == "measured" else f"{self.arch}, {self.kind}"
 
 
 def has_memory_rule(runtime: str) -> bool:
     return _SAME.get(runtime, runtime) in get_args(MemoryRuntime)
 
 
-def predict_memory(model: Model, runtime: str, precision: Precision) -> MemoryPrediction | None:
+def predict_memory(
+    model: Model, runtime: str, precision: Precision, arch: Arch = FIRST
+) -> MemoryPrediction | None:
     """The peak of ``model`` at ``precision`` on ``runtime``; None where no rule covers the two.
 
+    Constants are those of ``arch``, and x86-64's where it has none for the two: ``measured_on`` says which.
     ModelError, one line, where the graph does not tell: free input shapes, shapes known only while running.
     """
     name, computed = _SAME.get(runtime, runtime), computed_in(model, precision)
-    known = constants().get((name, computed))
+    found = constants()
+    known = found.get((name, computed, arch)) or found.get((name, computed, FIRST))
     if known is None or (model.tflite is not None and name != "litert"):
         return None
-    terms = memory_terms(holdings_of(model, computed), cast("MemoryRuntime", name))
+    terms = memory_terms(holdings_of(model, computed), cast("MemoryRuntime", name), known.arch)
     peaks = {phase: float(known.vector(phase) @ terms) for phase in PHASES}
     phase = max(PHASES, key=peaks.__getitem__)
     peak = peaks[phase]
@@ -96,6 +109,7 @@ def predict_memory(model: Model, runtime: str, precision: Precision) -> MemoryPr
         base=round(known.constants[phase]["base_mb"] * 1e6),
         error_pct=known.error_pct,
         arch=known.arch,
+        kind=known.kind,
     )
 
 
@@ -123,16 +137,17 @@ def holdings_of(model: Model, precision: Precision) -> Holdings:
 
 
 @cache
-def constants() -> Mapping[tuple[str, str], MemoryConstants]:
-    """What is known, by runtime and precision."""
+def constants() -> Mapping[tuple[str, str, str], MemoryConstants]:
+    """What is known, by runtime, precision and architecture."""
     found = tomllib.loads(CONSTANTS.read_text(encoding="utf-8"))["memory"]
-    return {(entry["runtime"], entry["precision"]): _read(entry) for entry in found}
+    return {(entry["runtime"], entry["precision"], entry["arch"]): _read(entry) for entry in found}
 
 
 def _read(entry: Mapping[str, Any]) -> MemoryConstants:
     return MemoryConstants(
         version=entry["version"],
         arch=entry["arch"],
+        kind=entry["kind"],
         constants={phase: entry[phase] for phase in PHASES},
         error_pct=ErrorPercent(**entry["error_pct"]),
         interval_factor=entry["interval_factor"],

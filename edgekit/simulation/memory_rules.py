@@ -27,9 +27,9 @@ def openvino_arena_bytes(held: Holdings) -> int:
     return greedy_by_size_bytes(buffers)
 
 
-def onnxruntime_arena_bytes(held: Holdings) -> int:
-    """What the arena has come to after several inferences."""
-    moves, sizes = _with_copies(held)
+def onnxruntime_arena_bytes(held: Holdings, *, blocks: bool = True) -> int:
+    """What the arena has come to after several inferences; ``blocks``: with a layout of its own for images."""
+    moves, sizes = _with_copies(held) if blocks else (_apart(held), _with_floats(held))
     buffers = buffers_of(moves, sizes, kept=held.outputs)
     return onnxruntime_bytes(buffers, _scratch(moves) if held.element_bytes == 1 else ())[1]
 
@@ -55,8 +55,7 @@ def _with_copies(held: Holdings) -> tuple[list[Move], dict[str, int]]:
             moves.append(Move(reads=(name,), writes=(copy,)))
         return copy
 
-    for each in held.moves:
-        move = replace(each, view=False, in_place=False) if each.alone else each
+    for move in _apart(held):
         follows = move.image == "follows" and all(name in blocked for name in move.reads)
         if move.image == "convolution" or follows:
             reads = tuple(copied(name, blocked, _BLOCKED) for name in move.reads)
@@ -68,6 +67,11 @@ def _with_copies(held: Holdings) -> tuple[list[Move], dict[str, int]]:
         if name in blocked:
             copied(name, plain, _PLAIN)
     return moves, sizes
+
+
+def _apart(held: Holdings) -> list[Move]:
+    """The moves, what has a kernel of its own with a result of its own."""
+    return [replace(move, view=False, in_place=False) if move.alone else move for move in held.moves]
 
 
 def _with_floats(held: Holdings) -> dict[str, int]:

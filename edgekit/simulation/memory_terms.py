@@ -8,18 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.simulation.memory_holdings import Holdings, WeightClass
 from edgekit.simulation.memory_rules import litert_bytes, onnxruntime_arena_bytes, openvino_arena_bytes
+from edgekit.vocabulary import Arch
 
 Phase = Literal["load", "run"]
 PHASES: tuple[Phase, ...] = ("load", "run")
 MemoryRuntime = Literal["onnxruntime", "openvino", "litert"]
+FIRST: Arch = "x86_64"
+"""The architecture that was measured first, and most: others begin with its constants."""
 Terms = NDArray[np.float64]
+
+
+class Kernels(NamedTuple):
+    """Whose code computes: what it packs, and how it lays out, goes with both."""
+
+    runtime: MemoryRuntime
+    arch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,42 +39,42 @@ class Term:
     unit: float
     guess: float
     """The constant where no measurement speaks: of an element of weights, once as read and once repacked."""
-    value: Callable[[Holdings, MemoryRuntime], float]
+    value: Callable[[Holdings, Kernels], float]
     doc: str
 
 
-def _weights(kind: WeightClass) -> Callable[[Holdings, MemoryRuntime], float]:
-    def value(held: Holdings, runtime: MemoryRuntime) -> float:
-        floats = _tables(held, runtime) if kind == "other" else 0
-        return held.weights.get(kind, 0) - floats - _left_narrow(held, runtime).get(kind, 0)
+def _weights(kind: WeightClass) -> Callable[[Holdings, Kernels], float]:
+    def value(held: Holdings, kernels: Kernels) -> float:
+        floats = _tables(held, kernels) if kind == "other" else 0
+        return held.weights.get(kind, 0) - floats - _left_narrow(held, kernels).get(kind, 0)
 
     return value
 
 
-def _tables(held: Holdings, runtime: MemoryRuntime) -> float:
+def _tables(held: Holdings, kernels: Kernels) -> float:
     """Elements that a file holds in 8 bits, and that OpenVINO computes as floats while loading."""
-    return held.tables if runtime == "openvino" and held.element_bytes == 1 else 0
+    return held.tables if kernels.runtime == "openvino" and held.element_bytes == 1 else 0
 
 
-def _left_narrow(held: Holdings, runtime: MemoryRuntime) -> Mapping[WeightClass, float]:
+def _left_narrow(held: Holdings, kernels: Kernels) -> Mapping[WeightClass, float]:
     """OpenVINO leaves weights that are unpacked from 8 bits as they are: a quarter. Others compute the floats."""
-    leaves = runtime == "openvino" and held.element_bytes > 1
+    leaves = kernels.runtime == "openvino" and held.element_bytes > 1
     return {kind: 0.75 * size for kind, size in held.narrow.items()} if leaves else {}
 
 
-def _arena(held: Holdings, runtime: MemoryRuntime) -> float:
+def _arena(held: Holdings, kernels: Kernels) -> float:
     """Activations under the runtime's own rule."""
-    if runtime == "onnxruntime":
-        return onnxruntime_arena_bytes(held)
-    return litert_bytes(held).arena if runtime == "litert" else openvino_arena_bytes(held)
+    if kernels.runtime == "onnxruntime":
+        return onnxruntime_arena_bytes(held, blocks=kernels.arch == "x86_64")
+    return litert_bytes(held).arena if kernels.runtime == "litert" else openvino_arena_bytes(held)
 
 
-def _addresses(held: Holdings, runtime: MemoryRuntime) -> float:
-    return held.windows if runtime == "litert" else 0
+def _addresses(held: Holdings, kernels: Kernels) -> float:
+    return held.windows if kernels.runtime == "litert" else 0
 
 
-def _workspace(held: Holdings, runtime: MemoryRuntime) -> float:
-    return litert_bytes(held).workspace if runtime == "litert" else 0
+def _workspace(held: Holdings, kernels: Kernels) -> float:
+    return litert_bytes(held).workspace if kernels.runtime == "litert" else 0
 
 
 TERMS: Mapping[str, Term] = {
@@ -100,6 +110,7 @@ OF_PHASE: Mapping[Phase, tuple[str, ...]] = {
 """An arena is filled while loading too where the runtime clears it; whoever does not gets the constant 0."""
 
 
-def memory_terms(held: Holdings, runtime: MemoryRuntime) -> Terms:
-    """How much of each term, in the order of ``NAMES``."""
-    return np.array([term.value(held, runtime) * term.unit for term in TERMS.values()], float)
+def memory_terms(held: Holdings, runtime: MemoryRuntime, arch: str) -> Terms:
+    """How much of each term, in the order of ``NAMES``; ``arch`` as the kernel calls it."""
+    kernels = Kernels(runtime, arch)
+    return np.array([term.value(held, kernels) * term.unit for term in TERMS.values()], float)

@@ -54,6 +54,12 @@ def test_target_says_what_runs_and_what_waits(path: Path, catalog: Catalog) -> N
     assert any("runtimes" in source.facts for source in target.sources) or target.detected
 
 
+@pytest.mark.parametrize("path", TARGETS, ids=lambda path: path.stem)
+def test_a_profile_has_the_architecture_of_its_target(path: Path, catalog: Catalog) -> None:
+    target = catalog.target(path.stem)
+    assert catalog.profile(target.profile).arch == target.arch
+
+
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 def test_profile_is_ready_for_a_prediction(path: Path, catalog: Catalog) -> None:
     profile = catalog.profile(path.stem)

@@ -196,6 +196,7 @@ def test_memory_is_predicted_where_a_rule_covers_the_runtime(tmp_path: Path, mob
     for memory in (floats, integers):
         assert memory["base"] < memory["low"] < memory["peak"] < memory["high"]
         assert memory["error_pct"]["largest"] <= 15
+        assert memory["measured_on"] == "aarch64, emulated"
     # 4.2 million weights: as read and as repacked, in 4 bytes and in 1
     assert 15e6 < floats["peak"] - integers["peak"] < 45e6
 

@@ -197,6 +197,7 @@ def test_peaks_stand_against_what_the_target_leaves(tmp_path: Path) -> None:
         assert item["kind"] == "predicted"
         assert item["fits"]
         assert item["memory_bytes"]["high"] < item["usable_bytes"] == 4 * 2**30 * 3 // 4
+        assert item["memory_bytes"]["measured_on"] == "aarch64, emulated"
 
 
 def test_layers_that_dominate_the_predicted_time(tmp_path: Path) -> None:
