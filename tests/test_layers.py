@@ -44,6 +44,7 @@ ROOMS = (
     "bundles",
     "runner",
     "devices",
+    "camera",
     "profiling",
     "tuning",
     "reports",
