@@ -36,18 +36,15 @@ class V4l2Camera:
         check_device(device)
         self._capture = open_capture(self.name, cv2.CAP_V4L2)
         self._stamps = _Stamps()
-        self._first: Image | None
-        ok, self._first = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not ok:
+        # a look whether it gives frames at all; this one is old when somebody asks for the first
+        if not (self._capture.isOpened() and self._capture.read()[0]):
             raise CameraError(why_no_frame(device))
         self.rate_fps = rate_of(self._capture)
 
     def read(self) -> Frame:
-        image, self._first = self._first, None
-        if image is None:
-            ok, image = self._capture.read()
-            if not ok:
-                raise CameraError(f"{self.name}: the camera stopped giving frames; is it still plugged in?")
+        ok, image = self._capture.read()
+        if not ok:
+            raise CameraError(f"{self.name}: the camera stopped giving frames; is it still plugged in?")
         return self._stamps.stamp(image)
 
     def close(self) -> None:
