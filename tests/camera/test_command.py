@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 from edgekit.camera.opening import open_stored
+from edgekit.cli.main import main
 from edgekit.data.images import find_images, read_image
 from edgekit.models.zoo.store import resolve
 from tests.camera.conftest import zoo_bundle
@@ -23,16 +26,23 @@ from tests.camera.making import Send, mjpeg_server, moving_crop, scenes, write_c
 EDGEKIT = Path(sys.executable).with_name("edgekit")
 MODELS = {
     "blazeface": ("face-00.jpg", "boxes"),
-    "yolov3-tiny": ("astronaut-0.jpg", "boxes"),
+    "yolov3-tiny": ("astronaut-5.jpg", "boxes"),
     "efficientnet-lite0": ("coffee-0.jpg", "classes"),
     "ppocrv4-det": (None, "regions"),
 }
 
 
 def camera(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [EDGEKIT, "camera", *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=120
-    )
+    """As the command answers, in this process: importing a runtime for each would be most of the tests' time."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["edgekit", "camera", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+    code = caught.value.code
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def events(path: Path) -> list[dict[str, Any]]:
