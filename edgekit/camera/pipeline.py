@@ -6,8 +6,10 @@ is a slot of one: of what is live a new frame takes the place of one that is sti
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -24,6 +26,8 @@ _B = TypeVar("_B")
 _JOIN_S = 2.0
 """A thread that waits in a driver longer than that is left behind; it ends with the process."""
 
+_SWITCH_S = 0.0005
+"""Python lets a thread keep its lock for 5 ms by itself, which is longer than most stages take."""
 _LOOK_S = 0.5
 """How often it is looked whether the source still answers."""
 
@@ -84,6 +88,10 @@ class Pipeline:
             slot.stop()
 
     def __iter__(self) -> Iterator[Result]:
+        with _quick_switches():
+            yield from self._results()
+
+    def _results(self) -> Iterator[Result]:
         threads = self._start()
         try:
             while (under := self._next()) is not None:
@@ -182,3 +190,14 @@ class Pipeline:
         finally:
             before.stop()
             after.end()
+
+
+@contextmanager
+def _quick_switches() -> Iterator[None]:
+    """Let threads of this process hand over Python's lock sooner, for as long as a pipeline runs."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _SWITCH_S))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -157,7 +157,7 @@ def test_in_real_time_a_clip_takes_as_long_as_it_is(classifier: Path, clip: Path
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_run_with_whole_files(classifier: Path, tmp_path: Path, number: int) -> None:
-    words = [
+    words: list[str | Path] = [
         EDGEKIT,
         "camera",
         "run",
@@ -185,7 +185,7 @@ def test_signals_end_a_run_with_whole_files(classifier: Path, tmp_path: Path, nu
 
 def test_an_interrupted_replay_writes_nothing(classifier: Path, tmp_path: Path) -> None:
     write_clip(tmp_path / "long.avi", scenes(4000, (64, 64)))
-    words = [EDGEKIT, "camera", "replay", "long.avi", "-b", classifier]
+    words: list[str | Path] = [EDGEKIT, "camera", "replay", "long.avi", "-b", classifier]
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(3)
         process.send_signal(signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,8 @@ def line(*boxes: Box, frame: int = 3) -> str:
     return event_line(Result(taken, Boxes(boxes)))
 
 
-def moved(**sides: float) -> Box:
-    facts = {"score": BOX.score, "left": BOX.left, "top": BOX.top, "right": BOX.right, "bottom": BOX.bottom}
-    return Box(index=1, label="cup", **{**facts, **sides})
+def moved(*, left: float, score: float = BOX.score) -> Box:
+    return replace(BOX, left=left, score=score)
 
 
 def test_the_line_is_canonical() -> None:

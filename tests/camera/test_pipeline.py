@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -141,8 +145,6 @@ def test_stages_overlap(classifier: Path, clip: Path) -> None:
 def test_a_folder_of_images_of_many_sizes_has_boxes_in_the_pixels_of_each(
     classifier: Path, tmp_path: Path
 ) -> None:
-    import cv2
-
     for name, size in (("a.png", (64, 48)), ("b.png", (200, 100))):
         cv2.imwrite(str(tmp_path / name), scenes(1, size)[0])
     results = list(Pipeline(open_bundle(classifier, threads=1), open_stored(tmp_path)))
@@ -204,15 +206,13 @@ def test_a_driver_that_hangs_ends_with_a_line(classifier: Path) -> None:
 
 
 def test_leaving_the_loop_ends_the_threads(classifier: Path) -> None:
-    import threading
-
-    before = threading.active_count()
+    before = threading.active_count(), sys.getswitchinterval()
     frames: Any = edgekit.camera(classifier, "synthetic:64x64@50")
     for seen in frames:
         assert isinstance(seen.prediction, Classes)
         break
     frames.close()
-    assert threading.active_count() == before
+    assert (threading.active_count(), sys.getswitchinterval()) == before
 
 
 def spoiled(bundle: Path) -> None:
@@ -247,8 +247,6 @@ def test_a_task_that_cannot_be_shown_lists_those_that_can(tmp_path: Path) -> Non
 
 
 def test_a_changed_artifact_is_not_run(classifier: Path, tmp_path: Path) -> None:
-    import shutil
-
     copy = Path(shutil.copytree(classifier, tmp_path / "copy"))
     spoiled(copy)
     with pytest.raises(DeviceError, match="changed since the bundle was written: model"):

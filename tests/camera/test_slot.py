@@ -20,7 +20,13 @@ def test_the_newest_takes_the_place_of_what_nobody_took() -> None:
 
 def test_in_order_nothing_is_lost() -> None:
     slot: Slot[int] = Slot(newest_wins=False)
-    sender = threading.Thread(target=lambda: [slot.put(number) for number in range(200)] and slot.end())
+
+    def send() -> None:
+        for number in range(200):
+            slot.put(number)
+        slot.end()
+
+    sender = threading.Thread(target=send)
     sender.start()
     assert list(iter(slot.take, None)) == list(range(200))
     sender.join()
