@@ -1,6 +1,6 @@
 """The camera's pipeline against a plain loop, on one clip with one bundle, in turn.
 
-    python benchmarks/camera.py [--model yolov3-tiny] [--frames 120] [--rounds 5] [--threads 1]
+    python -m benchmarks.camera [--model yolov3-tiny] [--frames 120] [--rounds 5] [--threads 1]
 
 The clip pans over a sample photograph of the model. The loop does what the pipeline's stages do, one after the other,
 through the same code: read, prepare, infer, decode, draw. Both are timed in each round, and every other round the loop
