@@ -11,6 +11,7 @@
     │   └── WorkerError          one worker crashed, timed out or ran out of memory
     ├── BundleError              a bundle is broken, incomplete or changed
     ├── DeviceError              a device cannot be reached or the runner on it failed
+    ├── CameraError              a camera, clip or stream gives no frames
     └── GateFailedError          a measured value misses what the user asked for
 
 Anything else that escapes is our bug: exit 3, with a log file to attach.
@@ -60,6 +61,10 @@ class BundleError(EdgekitError):
 
 class DeviceError(EdgekitError):
     """A device cannot be reached, or the runner on it failed."""
+
+
+class CameraError(EdgekitError):
+    """A camera, clip or stream gives no frames, or stopped to give them."""
 
 
 class GateFailedError(EdgekitError):

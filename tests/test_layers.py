@@ -44,6 +44,7 @@ ROOMS = (
     "bundles",
     "runner",
     "devices",
+    "camera",
     "profiling",
     "tuning",
     "reports",
@@ -59,6 +60,8 @@ PROTOCOL = "edgekit.conversion.protocol"
 """What workers, wherever they live, name under TYPE_CHECKING."""
 
 REACHES_AHEAD = {
+    # what users call stands at the front door; it is imported on demand
+    ("edgekit", "camera"),
     # verify starts the device that it is given
     ("edgekit.bundles.verify", "devices"),
     # convert writes down what it did in the records of a bundle's manifest …

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from edgekit import __version__
-from edgekit.cli import converters, device, models, profiles, targets
+from edgekit.cli import camera, converters, device, models, profiles, targets
 from edgekit.cli.compare import compare
 from edgekit.cli.convert import convert
 from edgekit.cli.doctor import doctor
@@ -116,6 +116,7 @@ app.command("compare")(compare)
 app.command("report")(report)
 app.command("why")(why)
 app.command("doctor")(doctor)
+app.add_typer(camera.app, name="camera")
 app.add_typer(targets.app, name="targets")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(converters.app, name="converters")

@@ -129,6 +129,15 @@ class Engine:
             written.append(str(target))
         return {"outputs": written}
 
+    def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Source outputs to source inputs of an application in this process; its memory is not watched."""
+        session = self._checked_session()
+        return self._source_outputs(session.run(to_artifact(self._bundle, session, inputs)))
+
+    def warm_up(self) -> None:
+        """Answer the golden (else a made up) input once more; RunnerError where it is not the recorded answer."""
+        self._checked_session().run(self._feeds)
+
     def count(self, runs: int) -> dict[str, object]:
         """Instructions of each of ``runs`` inferences by class, where an emulator counts them; else none."""
         session = self._checked_session()

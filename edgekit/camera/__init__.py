@@ -1,0 +1,54 @@
+"""Bundles at work on frames: sources, a pipeline that keeps up with them, and where the answers go.
+
+The module itself can be called: ``for seen in edgekit.camera(bundle, source)``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgekit.camera.pipeline import Result
+
+
+def camera(
+    bundle: str | Path,
+    source: str | int,
+    *,
+    realtime: bool = False,
+    frames: int | None = None,
+    threads: int = 1,
+    timeout_s: float = 10.0,
+) -> Iterator[Result]:
+    """Answer the frames of a source with a bundle, one after the other, each with ``frame`` and ``prediction``.
+
+    ``source``: a camera's number or ``/dev/videoN``, an ``rtsp://`` or ``http://`` address, a video file, a folder of
+    images, or ``synthetic:WIDTHxHEIGHT@FPS``. Of what is live, frames that are not asked for in time are dropped,
+    so that the next one is always the newest; of files, every frame comes unless they play in ``realtime``.
+    ``frames``: end after so many have been captured. Raises EdgekitError; leaving the loop ends the threads.
+
+    >>> import edgekit
+    >>> for seen in edgekit.camera("out/blazeface-host.edgekit", 0):
+    ...     print(seen.frame.index, seen.prediction.to_json())
+    """
+    # OpenCV and the runtime are imported when frames are wanted
+    from edgekit.camera.answering import open_bundle
+    from edgekit.camera.opening import open_source
+    from edgekit.camera.pipeline import Pipeline
+
+    answerer = open_bundle(Path(bundle), threads=threads)
+    opened = open_source(str(source), realtime=realtime, timeout_s=timeout_s)
+    return iter(Pipeline(answerer, opened, frames=frames))
+
+
+class _Callable(ModuleType):
+    """A room of the engine and the function of its name: ``edgekit.camera`` is both."""
+
+    __call__ = staticmethod(camera)
+
+
+sys.modules[__name__].__class__ = _Callable

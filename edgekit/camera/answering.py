@@ -1,0 +1,68 @@
+"""A bundle opened in this process, as the pipeline uses it: contract before and after, artifact between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.bundles import Bundle, read_bundle
+from edgekit.contracts import Encoded, Geometry, LoadedContract, Prediction, Tensor
+from edgekit.contracts.types import Image
+from edgekit.errors import BundleError, DeviceError
+from edgekit.runner.engine import Engine
+from edgekit.runner.failure import RunnerError
+from edgekit.telemetry import switch_off
+
+SHOWN_TASKS = ("image-classification", "object-detection", "face-detection", "text-detection")
+"""One picture in, and an answer that can be drawn on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """The three steps from a picture to its answer; each may run in a thread of its own."""
+
+    bundle: Bundle
+    contract: LoadedContract
+    engine: Engine
+    context: dict[str, Any]
+    """Conditions of what is measured: machine, threads, runtime and its version."""
+
+    def prepare(self, image: Image) -> Encoded:
+        """Inputs of the source model from ``image``, by the bundle's contract."""
+        return self.contract.encode(image)
+
+    def infer(self, encoded: Encoded) -> dict[str, Tensor]:
+        """Outputs of the source model; DeviceError where the runtime fails."""
+        try:
+            return self.engine.answer(encoded.tensors)
+        except RunnerError as error:
+            raise DeviceError(f"{self.bundle.path}: {error}") from error
+
+    def decode(self, outputs: dict[str, Tensor], geometry: Geometry | None) -> Prediction:
+        """What the outputs say, boxes in pixels of the picture; ContractError where they say nothing."""
+        return self.contract.decode(outputs, geometry)
+
+
+def open_bundle(path: Path, *, threads: int) -> Answerer:
+    """Open the bundle at ``path``, check its files, and let it answer its golden input.
+
+    BundleError where its task cannot be shown on pictures, DeviceError where it does not run here.
+    """
+    bundle = read_bundle(path)
+    contract = bundle.contract()
+    if contract.schema.task not in SHOWN_TASKS:
+        raise BundleError(
+            f"{path}: a bundle of task '{contract.schema.task}' cannot be shown on pictures; "
+            f"the camera takes: {', '.join(SHOWN_TASKS)}"
+        )
+    switch_off()
+    try:
+        engine = Engine(bundle.folder, threads=threads, reset_peaks=False)
+        context = engine.context()
+        engine.load()
+        # the first frame should not wait for this, nor for what a runtime puts off until its first inference
+        engine.warm_up()
+    except RunnerError as error:
+        raise DeviceError(f"{path}: {error}") from error
+    return Answerer(bundle, contract, engine, context)

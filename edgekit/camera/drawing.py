@@ -1,0 +1,59 @@
+"""Draw an answer on the frame that it was given to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from edgekit.contracts import Box, Boxes, Classes, Prediction, TextRegions
+from edgekit.contracts.types import Image
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_WHITE, _BLACK, _POINT = (255, 255, 255), (0, 0, 0), (0, 255, 255)
+_COLOURS = ((66, 133, 244), (52, 168, 83), (234, 67, 53), (250, 160, 5), (160, 80, 220), (0, 172, 193))
+"""BGR, by class."""
+
+
+def drawn(image: Image, prediction: Prediction) -> Image:
+    """A copy of ``image`` with boxes, points, text regions or the best class on it."""
+    canvas = image.copy()
+    # lines and letters as large as the picture needs
+    scale = max(min(canvas.shape[:2]) / 480, 0.5)
+    match prediction:
+        case Boxes(boxes):
+            for box in reversed(boxes):  # the best on top
+                _draw_box(canvas, box, scale)
+        case TextRegions(regions):
+            for region in regions:
+                corners = np.rint(region.corners).astype(np.int32)
+                cv2.polylines(canvas, [corners], True, _COLOURS[0], _thick(scale), cv2.LINE_AA)
+        case Classes(top):
+            lines = [f"{item.label} {item.score:.2f}" for item in top[:3]]
+            for row, line in enumerate(lines):
+                _write(canvas, line, (0, round(22 * scale * (row + 1))), _COLOURS[0], scale)
+    return canvas
+
+
+def _draw_box(canvas: Image, box: Box, scale: float) -> None:
+    colour = _COLOURS[box.index % len(_COLOURS)]
+    left, top, right, bottom = (round(side) for side in (box.left, box.top, box.right, box.bottom))
+    cv2.rectangle(canvas, (left, top), (right, bottom), colour, _thick(scale))
+    for x, y in box.points:
+        cv2.circle(canvas, (round(x), round(y)), _thick(scale), _POINT, -1)
+    _write(canvas, f"{box.label} {box.score:.2f}", (left, top), colour, scale)
+
+
+def _write(canvas: Image, text: str, corner: tuple[int, int], colour: Sequence[int], scale: float) -> None:
+    """A label whose lower left corner is ``corner``, moved down where it would stick out at the top."""
+    size = 0.5 * scale
+    (width, height), below = cv2.getTextSize(text, _FONT, size, 1)
+    left, bottom = corner[0], max(corner[1], height + below)
+    cv2.rectangle(canvas, (left, bottom - height - below), (left + width, bottom), colour, -1)
+    ink = _WHITE if sum(colour) < 400 else _BLACK
+    cv2.putText(canvas, text, (left, bottom - below), _FONT, size, ink, 1, cv2.LINE_AA)
+
+
+def _thick(scale: float) -> int:
+    return max(1, round(2 * scale))

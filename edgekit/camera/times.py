@@ -1,0 +1,58 @@
+"""How long the stages took and how old frames were when they came out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+
+Stage = Literal["capture", "preprocess", "inference", "postprocess", "output"]
+STAGES: tuple[Stage, ...] = ("capture", "preprocess", "inference", "postprocess", "output")
+KEPT = 10_000
+"""Newest samples that percentiles are taken of: a camera runs for months."""
+ENOUGH_FOR_P99 = 100
+"""Below it the 99th percentile is the largest sample, and no more is known of it."""
+
+
+class Times:
+    """Samples of each stage and of the age; each stage is written by one thread."""
+
+    def __init__(self) -> None:
+        self._stages: dict[Stage, deque[float]] = {stage: deque(maxlen=KEPT) for stage in STAGES}
+        self._ages_ms: deque[float] = deque(maxlen=KEPT)
+
+    @contextmanager
+    def of(self, stage: Stage) -> Iterator[None]:
+        """Time the block as one sample of ``stage``."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self._stages[stage].append((perf_counter() - started) * 1000)
+
+    def came_out(self, captured_s: float) -> None:
+        """A frame that was captured then has been put out now."""
+        self._ages_ms.append((perf_counter() - captured_s) * 1000)
+
+    def stages_ms(self) -> dict[str, dict[str, float | int | None] | None]:
+        return {stage: percentiles(list(samples)) for stage, samples in self._stages.items()}
+
+    def age_ms(self) -> dict[str, float | int | None] | None:
+        return percentiles(list(self._ages_ms))
+
+
+def percentiles(samples_ms: Sequence[float]) -> dict[str, float | int | None] | None:
+    """p50, p99 (None below 100 samples), mean and number of samples; None where there are none."""
+    if not samples_ms:
+        return None
+    enough = len(samples_ms) >= ENOUGH_FOR_P99
+    return {
+        "p50": float(np.percentile(samples_ms, 50)),
+        "p99": float(np.percentile(samples_ms, 99)) if enough else None,
+        "mean": float(np.mean(samples_ms)),
+        "samples": len(samples_ms),
+    }

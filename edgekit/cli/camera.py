@@ -1,0 +1,150 @@
+"""``edgekit camera``: a bundle at work on frames, and its answers to a clip repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgekit.cli.options import BundleArgument, ForceOption, ThreadsOption
+from edgekit.cli.output import JsonOption, note, print_json, print_table
+from edgekit.errors import CameraError, GateFailedError
+
+app = typer.Typer(
+    help="Answer the frames of a camera, clip or stream with a bundle.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("run")
+def run(
+    bundle: BundleArgument,
+    source: Annotated[
+        str,
+        typer.Option(
+            "-s",
+            "--source",
+            help="A camera (0, /dev/video0), rtsp:// or http:// address, video file, folder of images, "
+            "or synthetic:640x480@30.",
+        ),
+    ],
+    events: Annotated[
+        str | None, typer.Option(help="Write a line of JSON for each frame; - is stdout.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write the frames with what was found, .mp4 or .avi.")
+    ] = None,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play a file at its own rate, and drop as a camera would.")
+    ] = False,
+    frames: Annotated[int | None, typer.Option(min=1, help="End after so many captured frames.")] = None,
+    threads: ThreadsOption = 1,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Longest wait for a frame of a camera or stream, in seconds.")
+    ] = 10.0,
+    json: JsonOption = False,
+) -> None:
+    """Answer frames until the source ends, or Ctrl-C or SIGTERM: both close the files and print the summary.
+
+    Of a camera or stream the newest frame is answered and older ones are dropped; of a file every one is.
+
+    Example: edgekit camera run out/blazeface-host.edgekit --source 0 --events -
+    """
+    from edgekit.camera.running import run_camera
+
+    if events == "-" and json:
+        raise typer.BadParameter("--events - and --json both write to stdout; give --events a file")
+    found = run_camera(
+        bundle,
+        source,
+        events=events,
+        video=out,
+        realtime=realtime,
+        frames=frames,
+        threads=threads,
+        timeout_s=timeout,
+        told=note,
+    )
+    if json:
+        print_json(found)
+    elif events == "-":
+        note(_headline(found))
+    else:
+        _print(found)
+
+
+@app.command("replay")
+def replay(
+    clip: Annotated[Path, typer.Argument(help="A video file, or a folder of images.")],
+    bundle: Annotated[Path, typer.Option("-b", "--bundle", help="A bundle: folder or zip.")],
+    expect: Annotated[
+        Path | None, typer.Option(help="Events of an earlier replay: exit 1 at the first difference.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Events file to write without --expect; default: CLIP.jsonl here."),
+    ] = None,
+    force: ForceOption = False,
+    threads: ThreadsOption = 1,
+    json: JsonOption = False,
+) -> None:
+    """Answer every frame of a clip in order: the same clip, bundle and machine give the same bytes.
+
+    Without --expect the events are written to a file; with it they are compared, frame by frame.
+
+    Example: edgekit camera replay clip.mp4 --bundle net.edgekit --expect clip.jsonl
+    """
+    from edgekit.camera.running import replay as run_replay
+
+    if expect and out:
+        raise typer.BadParameter("--out is for a replay without --expect")
+    target = out or Path(f"{clip.stem}.jsonl")
+    if not expect and target.exists() and not force:
+        raise CameraError(
+            f"{target}: is there already; compare with --expect {target}, or replace it with --force"
+        )
+    found = run_replay(clip, bundle, expect=expect, threads=threads)
+    if not expect:
+        _write(target, found.lines)
+    if json:
+        written = None if expect else str(target)
+        print_json(
+            {**found.facts, "events": written, "same": not found.difference, "difference": found.difference}
+        )
+    elif not found.difference:
+        done = f"as in {expect}" if expect else f"written to {target}"
+        typer.echo(f"{len(found.lines)} frames of {clip}: {done}")
+    if found.difference:
+        raise GateFailedError(f"{clip}: not as in {expect}: {found.difference}")
+
+
+def _write(path: Path, lines: tuple[str, ...]) -> None:
+    try:
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise CameraError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _print(found: dict[str, Any]) -> None:
+    stages = {**found["stages_ms"], "age at output": found["age_ms"]}
+    rows = [[name, _ms(times, "p50"), _ms(times, "p99")] for name, times in stages.items()]
+    print_table(["stage", "p50>", "p99>"], rows)
+    typer.echo(_headline(found))
+
+
+def _headline(found: dict[str, Any]) -> str:
+    rate, context = found["frames_per_s"], found["context"]
+    pace = f", {rate:.1f} frames/s" if rate else ""
+    sizes = " then ".join(f"{size['width']}x{size['height']}" for size in found["sizes"])
+    return (
+        f"{found['frames']} frames ({sizes or 'none'}), {found['dropped']} dropped{pace}; "
+        f"{context['runtime']} {context['runtime_version']}, {context['threads']} thread(s), "
+        f"{context['cores']} cores"
+    )
+
+
+def _ms(times: dict[str, float] | None, key: str) -> str:
+    value = times and times[key]
+    return "-" if value is None else f"{value:.2f} ms"
