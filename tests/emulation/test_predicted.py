@@ -28,14 +28,16 @@ def profiled(bundle: Path, device: str, *more: str) -> dict[str, Any]:
     command = [sys.executable, "-c", main, "profile", str(bundle), "--on", device, *more, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     (found,) = json.loads(done.stdout)["measurements"]
-    return dict(found)
+    return dict(found) | {"said": done.stderr}
 
 
 def test_a_model_is_predicted_from_its_instructions_and_misses(tmp_path: Path) -> None:
     bundle = zoo_bundle("efficientnet-lite0", "raspberry-pi-4", "litert", "int8", tmp_path / "made").path
     found = profiled(bundle, "predicted:raspberry-pi-4")
     estimate, counted = found["estimate"], found["instructions"]
-    assert (found["kind"], found["latency_ms"], estimate["level"]) == ("predicted", None, "emulation")
+    assert (found["kind"], found["latency_ms"], estimate["level"]) == ("predicted", None, "emulation"), found[
+        "said"
+    ]
     assert estimate["emulated"].startswith("litert")
     assert estimate["outside"] == []
     assert 100e6 < counted["total"] < 200e6  # 140 M stand in docs/emulation.md

@@ -332,8 +332,12 @@ def test_it_is_better_than_weights_and_activations_on_top_of_the_base() -> None:
 
 
 def measured(bundle: Path) -> int:
-    with LocalDevice().start(bundle, threads=1) as session:
-        return memory_by_phase(session, 5).peak
+    """The smaller peak of two processes: on a busy machine OpenVINO's once was a fifth higher than alone."""
+    peaks = []
+    for _ in range(2):
+        with LocalDevice().start(bundle, threads=1) as session:
+            peaks.append(memory_by_phase(session, 5).peak)
+    return min(peaks)
 
 
 def test_onnxruntime_here(tmp_path: Path) -> None:
