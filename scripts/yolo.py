@@ -179,6 +179,17 @@ SCALES = {"n": (1 / 3, 0.25, 1024), "s": (1 / 3, 0.5, 1024), "m": (2 / 3, 0.75, 
 """Depth, width, most channels."""
 
 
+def _c2f_stem(net: Branches, scale: str) -> tuple[list[int], int, int, Feature]:
+    """Channels of the five levels, repeats of a short and a long stage, and the map of the third level."""
+    net.swish = True
+    depth, width, most = SCALES[scale]
+    c = [int(min(base, most) * width) for base in (64, 128, 256, 512, 1024)]
+    once, twice = round(3 * depth), round(6 * depth)
+    x = net.of(net.of(Feature(3, net.side), c[0], 3, 2), c[1], 3, 2)
+    x = _c2f(net, x, c[1], once)
+    return c, once, twice, _c2f(net, net.of(x, c[2], 3, 2), c[2], twice)
+
+
 def yolov8(
     net: Branches,
     scale: str,
@@ -192,13 +203,7 @@ def yolov8(
 
     ``decoded``: to the boxes, as Ultralytics exports it.
     """
-    net.swish = True
-    depth, width, most = SCALES[scale]
-    c = [int(min(base, most) * width) for base in (64, 128, 256, 512, 1024)]
-    once, twice = round(3 * depth), round(6 * depth)
-    x = net.of(net.of(Feature(3, net.side), c[0], 3, 2), c[1], 3, 2)
-    x = _c2f(net, x, c[1], once)
-    p3 = _c2f(net, net.of(x, c[2], 3, 2), c[2], twice)
+    c, once, twice, p3 = _c2f_stem(net, scale)
     p4 = _c2f(net, net.of(p3, c[3], 3, 2), c[3], twice)
     top = _sppf(net, _c2f(net, net.of(p4, c[4], 3, 2), c[4], once))
     middle = _c2f(net, net.concat(net.upsampled(top), p4), c[3], once, bypass=False)
@@ -207,8 +212,7 @@ def yolov8(
     high = _c2f(net, net.concat(net.of(centre, c[3], 3, 2), top), c[4], once, bypass=False)
     boxes, scored = max(64, c[2] // 4), max(c[2], min(classes, 100))
     if proto:
-        inside = int(256 * width)
-        net.of(net.of(net.transposed(net.of(low, inside, 3)), inside, 3), 32)
+        net.of(net.of(net.transposed(net.of(low, c[2], 3)), c[2], 3), 32)
     for x in (low, centre, high):
         net.of(net.of(net.of(x, boxes, 3), boxes, 3), 64, bare=True)
         _scores(net, net.of(net.of(net.of(x, scored, 3), scored, 3), classes, bare=True), summed=not decoded)
@@ -250,13 +254,7 @@ def _c2f(net: Branches, x: Feature, channels: int, repeats: int, *, bypass: bool
 
 def yolov10(net: Branches, scale: str) -> None:
     """arXiv:2405.14458, with the head that needs no suppression of the rest."""
-    net.swish = True
-    depth, width, most = SCALES[scale]
-    c = [int(min(base, most) * width) for base in (64, 128, 256, 512, 1024)]
-    once, twice = round(3 * depth), round(6 * depth)
-    x = net.of(net.of(Feature(3, net.side), c[0], 3, 2), c[1], 3, 2)
-    x = _c2f(net, x, c[1], once)
-    p3 = _c2f(net, net.of(x, c[2], 3, 2), c[2], twice)
+    c, once, twice, p3 = _c2f_stem(net, scale)
     p4 = _c2f(net, _sc_down(net, p3, c[3]), c[3], twice)
     last = _c2f if scale == "n" else _c2f_cib
     top = _attention(net, _sppf(net, last(net, _sc_down(net, p4, c[4]), c[4], once)))

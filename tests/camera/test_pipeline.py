@@ -170,7 +170,8 @@ def test_an_error_of_a_stage_is_raised_after_the_frames_before_it(classifier: Pa
     seen: list[int] = []
     with pytest.raises(ContractError, match="the eighth"):
         seen.extend(result.frame.index for result in Pipeline(failing, open_stored(clip)))
-    pipeline = Pipeline(Failing(failing), open_stored(clip))  # type: ignore[arg-type]
+    again: Any = Failing(failing)
+    pipeline = Pipeline(again, open_stored(clip))
     indices = []
     iterator = iter(pipeline)
     for _ in range(7):
