@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from edgekit.camera.opening import open_stored
@@ -187,7 +188,10 @@ def test_an_interrupted_replay_writes_nothing(classifier: Path, tmp_path: Path) 
     write_clip(tmp_path / "long.avi", scenes(4000, (64, 64)))
     words: list[str | Path] = [EDGEKIT, "camera", "replay", "long.avi", "-b", classifier]
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(3)
+        running = psutil.Process(process.pid)
+        while not any(file.path.endswith("long.avi") for file in running.open_files()):
+            assert process.poll() is None
+            time.sleep(0.01)  # its frames take a second or more
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode in (130, -signal.SIGINT)
