@@ -29,7 +29,7 @@ lint: setup
 
 lock: setup
 	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/core.lock
-	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group dev -o requirements/dev.lock
+	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group dev --overrides requirements/overrides.txt -o requirements/dev.lock
 
 bench: setup
 	@$(VENV)/bin/python benchmarks/golden_path.py

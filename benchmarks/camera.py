@@ -26,7 +26,7 @@ from benchmarks.trials import quiet_home
 from edgekit.camera.answering import Answerer, open_bundle
 from edgekit.camera.drawing import drawn
 from edgekit.camera.opening import open_stored
-from edgekit.camera.pipeline import Pipeline
+from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.times import STAGES, Times
 from edgekit.conversion.order import Order
 from edgekit.data.images import find_images, read_image
@@ -97,7 +97,7 @@ def loop(answerer: Answerer, clip: Path) -> Timed:
         with times.of("postprocess"):
             prediction = answerer.decode(outputs, encoded.meta)
         with times.of("output"):
-            drawn(frame.image, prediction)
+            drawn(Result(frame, prediction))
 
 
 def pipeline(answerer: Answerer, clip: Path) -> Timed:
@@ -105,7 +105,7 @@ def pipeline(answerer: Answerer, clip: Path) -> Timed:
     running = Pipeline(answerer, open_stored(clip))
     started = perf_counter()
     for result in running:
-        drawn(result.frame.image, result.prediction)
+        drawn(result)
     return Timed(perf_counter() - started, means(running.times))
 
 

@@ -19,6 +19,8 @@ def camera(
     bundle: str | Path,
     source: str | int,
     *,
+    track: bool = False,
+    scene: str | Path | None = None,
     realtime: bool = False,
     frames: int | None = None,
     threads: int = 1,
@@ -29,20 +31,23 @@ def camera(
     ``source``: a camera's number or ``/dev/videoN``, an ``rtsp://`` or ``http://`` address, a video file, a folder of
     images, or ``synthetic:WIDTHxHEIGHT@FPS``. Of what is live, frames that are not asked for in time are dropped,
     so that the next one is always the newest; of files, every frame comes unless they play in ``realtime``.
-    ``frames``: end after so many have been captured. Raises EdgekitError; leaving the loop ends the threads.
+    ``track``: number what is found from one frame to the next; ``scene``: a file of lines and zones, for which that
+    is done too. ``frames``: end after so many have been captured. Raises EdgekitError; leaving the loop ends the threads.
 
     >>> import edgekit
     >>> for seen in edgekit.camera("out/blazeface-host.edgekit", 0):
     ...     print(seen.frame.index, seen.prediction.to_json())
     """
     # OpenCV and the runtime are imported when frames are wanted
-    from edgekit.camera.answering import open_bundle
     from edgekit.camera.opening import open_source
     from edgekit.camera.pipeline import Pipeline
+    from edgekit.camera.running import open_analysed
 
-    answerer = open_bundle(Path(bundle), threads=threads)
+    answerer, analyst = open_analysed(
+        Path(bundle), threads=threads, track=track, scene=Path(scene) if scene else None
+    )
     opened = open_source(str(source), realtime=realtime, timeout_s=timeout_s)
-    return iter(Pipeline(answerer, opened, frames=frames))
+    return iter(Pipeline(answerer, opened, frames=frames, analyst=analyst))
 
 
 class _Callable(ModuleType):

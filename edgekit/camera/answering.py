@@ -16,6 +16,8 @@ from edgekit.telemetry import switch_off
 
 SHOWN_TASKS = ("image-classification", "object-detection", "face-detection", "text-detection")
 """One picture in, and an answer that can be drawn on it."""
+FOLLOWED_TASKS = ("object-detection", "face-detection")
+"""Those that answer with boxes of things."""
 
 
 @dataclass(frozen=True, slots=True)

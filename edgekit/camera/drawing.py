@@ -1,4 +1,4 @@
-"""Draw an answer on the frame that it was given to."""
+"""Draw an answer on the frame that it was given to, and the scene that it is part of."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from edgekit.contracts import Box, Boxes, Classes, Prediction, TextRegions
+from edgekit.camera.analysis import Counts
+from edgekit.camera.pipeline import Result
+from edgekit.camera.scene import Line, Scene, Zone
+from edgekit.contracts import Box, Boxes, Classes, TextRegions
 from edgekit.contracts.types import Image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE, _BLACK, _POINT = (255, 255, 255), (0, 0, 0), (0, 255, 255)
 _COLOURS = ((66, 133, 244), (52, 168, 83), (234, 67, 53), (250, 160, 5), (160, 80, 220), (0, 172, 193))
-"""BGR, by class."""
+"""BGR, by track, else by class."""
+_PLACE = (200, 200, 200)
 
 
-def drawn(image: Image, prediction: Prediction) -> Image:
-    """A copy of ``image`` with boxes, points, text regions or the best class on it."""
-    canvas = image.copy()
+def drawn(result: Result) -> Image:
+    """A copy of the frame with boxes, points, text regions or the best class on it, lines and zones with their counts."""
+    canvas, analysis = result.frame.image.copy(), result.analysis
     # lines and letters as large as the picture needs
     scale = max(min(canvas.shape[:2]) / 480, 0.5)
-    match prediction:
+    if analysis and analysis.scene:
+        _draw_scene(canvas, analysis.scene, analysis.counts, scale)
+    match result.prediction:
         case Boxes(boxes):
-            for box in reversed(boxes):  # the best on top
-                _draw_box(canvas, box, scale)
+            tracks = analysis.tracks if analysis else (None,) * len(boxes)
+            for box, track in reversed(list(zip(boxes, tracks, strict=True))):  # the best on top
+                _draw_box(canvas, box, track, scale)
         case TextRegions(regions):
             for region in regions:
                 corners = np.rint(region.corners).astype(np.int32)
@@ -36,13 +43,27 @@ def drawn(image: Image, prediction: Prediction) -> Image:
     return canvas
 
 
-def _draw_box(canvas: Image, box: Box, scale: float) -> None:
-    colour = _COLOURS[box.index % len(_COLOURS)]
+def _draw_scene(canvas: Image, scene: Scene, counts: Counts, scale: float) -> None:
+    size = (canvas.shape[1], canvas.shape[0])
+    places: tuple[Line | Zone, ...] = (*scene.lines, *scene.zones)
+    for place in places:
+        points = np.rint(np.array(place.points) * size).astype(np.int32)
+        cv2.polylines(canvas, [points], isinstance(place, Zone), _PLACE, _thick(scale), cv2.LINE_AA)
+        shown = [f"{count} {what}" for what, count in counts[place.name].items() if what in _SHOWN_COUNTS]
+        _write(canvas, f"{place.name}: {', '.join(shown)}", tuple(points[0].tolist()), _PLACE, scale)
+
+
+_SHOWN_COUNTS = ("in", "out", "inside", "entered")
+
+
+def _draw_box(canvas: Image, box: Box, track: int | None, scale: float) -> None:
+    colour = _COLOURS[(box.index if track is None else track) % len(_COLOURS)]
     left, top, right, bottom = (round(side) for side in (box.left, box.top, box.right, box.bottom))
     cv2.rectangle(canvas, (left, top), (right, bottom), colour, _thick(scale))
     for x, y in box.points:
         cv2.circle(canvas, (round(x), round(y)), _thick(scale), _POINT, -1)
-    _write(canvas, f"{box.label} {box.score:.2f}", (left, top), colour, scale)
+    name = box.label if track is None else f"{box.label} #{track}"
+    _write(canvas, f"{name} {box.score:.2f}", (left, top), colour, scale)
 
 
 def _write(canvas: Image, text: str, corner: tuple[int, int], colour: Sequence[int], scale: float) -> None:

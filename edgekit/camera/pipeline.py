@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
+from edgekit.camera.analysis import Analysis, Analyst
 from edgekit.camera.answering import Answerer
 from edgekit.camera.frames import Frame, Source
 from edgekit.camera.slot import Slot
@@ -23,6 +24,7 @@ from edgekit.errors import CameraError
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
+_Answer = tuple[Prediction, Analysis | None]
 _JOIN_S = 2.0
 """A thread that waits in a driver longer than that is left behind; it ends with the process."""
 
@@ -38,6 +40,8 @@ class Result:
 
     frame: Frame
     prediction: Prediction
+    analysis: Analysis | None = None
+    """Where boxes are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,11 @@ class Pipeline:
     Errors of any stage are raised there. It can be iterated once.
     """
 
-    def __init__(self, answerer: Answerer, source: Source, *, frames: int | None = None) -> None:
-        """``frames``: end after so many have been captured."""
-        self.answerer, self.source = answerer, source
+    def __init__(
+        self, answerer: Answerer, source: Source, *, frames: int | None = None, analyst: Analyst | None = None
+    ) -> None:
+        """``frames``: end after so many have been captured. ``analyst``: looks at what comes out of post-processing."""
+        self.answerer, self.source, self.analyst = answerer, source, analyst
         self.times = Times()
         self.captured = self.put_out = 0
         self._most = frames
@@ -68,7 +74,7 @@ class Pipeline:
         self._captured: Slot[_Under[None]] = Slot(newest_wins=live)
         self._prepared: Slot[_Under[Encoded]] = Slot(newest_wins=live)
         self._inferred: Slot[_Under[tuple[dict[str, Tensor], Geometry | None]]] = Slot(newest_wins=live)
-        self._decoded: Slot[_Under[Prediction]] = Slot(newest_wins=live)
+        self._decoded: Slot[_Under[_Answer]] = Slot(newest_wins=live)
         self._slots: tuple[Slot[Any], ...] = (self._captured, self._prepared, self._inferred, self._decoded)
 
     @property
@@ -98,7 +104,7 @@ class Pipeline:
                 self.put_out += 1
                 try:
                     with self.times.of("output"):
-                        yield Result(under.frame, under.content)
+                        yield Result(under.frame, *under.content)
                 finally:
                     self.times.came_out(under.frame.captured_s)
                     self._ended_s = perf_counter()
@@ -127,7 +133,10 @@ class Pipeline:
                 lambda under: (answerer.infer(under.content), under.content.meta),
             ),
             lambda: self._stage(
-                "postprocess", self._inferred, self._decoded, lambda under: answerer.decode(*under.content)
+                "postprocess",
+                self._inferred,
+                self._decoded,
+                lambda under: self._understand(under.frame, answerer.decode(*under.content)),
             ),
         ]
         self._started_s = self._ended_s = perf_counter()
@@ -136,7 +145,10 @@ class Pipeline:
             thread.start()
         return threads
 
-    def _next(self) -> _Under[Prediction] | None:
+    def _understand(self, frame: Frame, prediction: Prediction) -> _Answer:
+        return prediction, self.analyst.analyse(frame, prediction) if self.analyst else None
+
+    def _next(self) -> _Under[_Answer] | None:
         """The next frame that came through; CameraError where the source has not answered for too long."""
         while True:
             try:

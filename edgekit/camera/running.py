@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.camera.answering import open_bundle
+from edgekit.camera.analysis import Analyst, check_followed
+from edgekit.camera.answering import Answerer, open_bundle
 from edgekit.camera.events import difference, event_line, read_events
 from edgekit.camera.live import TIMEOUT_S
 from edgekit.camera.opening import open_source, open_stored
 from edgekit.camera.pipeline import Pipeline, Result
+from edgekit.camera.scene import read_scene
 from edgekit.camera.sinks import EventFile, Sink, VideoFile, check_video_name
 
 
@@ -25,6 +27,8 @@ def run_camera(
     events: str | None = None,
     video: Path | None = None,
     realtime: bool = False,
+    track: bool = False,
+    scene: Path | None = None,
     frames: int | None = None,
     threads: int = 1,
     timeout_s: float = TIMEOUT_S,
@@ -32,17 +36,18 @@ def run_camera(
 ) -> dict[str, Any]:
     """Answer the frames of ``spec`` until it ends, ``frames`` have been captured, or Ctrl-C or SIGTERM.
 
-    ``events``: file for lines of JSON, "-" for stdout; ``video``: annotated .mp4 or .avi. Returns counts, rates and
+    ``events``: file for lines of JSON, "-" for stdout; ``video``: annotated .mp4 or .avi. ``track``: follow what is
+    found; ``scene``: file of lines and zones, for which it is followed too. Returns counts, rates and
     times as JSON types; ``told`` hears of interruptions. Raises EdgekitError.
     """
     if video:
         check_video_name(video)
-    answerer = open_bundle(bundle, threads=threads)
+    answerer, analyst = open_analysed(bundle, threads=threads, track=track, scene=scene)
     # opened last: what is live runs on while a model loads
     source = open_source(spec, realtime=realtime, timeout_s=timeout_s)
     sinks: list[Sink] = [*([EventFile(events)] if events else [])]
     sinks += [VideoFile(video, source.rate_fps)] if video else []
-    pipeline = Pipeline(answerer, source, frames=frames)
+    pipeline = Pipeline(answerer, source, frames=frames, analyst=analyst)
     sizes: list[dict[str, int]] = []
     gaps = 0
     with ExitStack() as stack, stopped_by_signals(pipeline):
@@ -68,13 +73,22 @@ class Replay:
     facts: dict[str, Any]
 
 
-def replay(clip: Path, bundle: Path, *, expect: Path | None, threads: int = 1) -> Replay:
+def replay(
+    clip: Path,
+    bundle: Path,
+    *,
+    expect: Path | None,
+    track: bool = False,
+    scene: Path | None = None,
+    threads: int = 1,
+) -> Replay:
     """Answer every frame of a clip or folder in order, and compare with the events in ``expect``.
 
     It ends at the first difference. Raises EdgekitError.
     """
     expected = read_events(expect) if expect else None
-    pipeline = Pipeline(open_bundle(bundle, threads=threads), open_stored(clip))
+    answerer, analyst = open_analysed(bundle, threads=threads, track=track, scene=scene)
+    pipeline = Pipeline(answerer, open_stored(clip), analyst=analyst)
     lines: list[str] = []
     found = None
     sizes: list[dict[str, int]] = []
@@ -90,6 +104,17 @@ def replay(clip: Path, bundle: Path, *, expect: Path | None, threads: int = 1) -
     if expected is not None and found is None and len(lines) < len(expected):
         found = difference(expected[len(lines)], None)
     return Replay(tuple(lines), found, _facts(pipeline, sizes))
+
+
+def open_analysed(
+    bundle: Path, *, threads: int, track: bool, scene: Path | None
+) -> tuple[Answerer, Analyst | None]:
+    """The bundle, and who looks at what it finds where that is asked for: what may be wrong with it comes first."""
+    analyst = Analyst(read_scene(scene) if scene else None) if track or scene else None
+    answerer = open_bundle(bundle, threads=threads)
+    if analyst:
+        check_followed(answerer)
+    return answerer, analyst
 
 
 @contextmanager
@@ -150,6 +175,7 @@ def _facts(pipeline: Pipeline, sizes: list[dict[str, int]]) -> dict[str, Any]:
         "stages_ms": pipeline.times.stages_ms(),
         "age_ms": pipeline.times.age_ms(),
         "gaps_s": list(source.gaps),
+        "counts": pipeline.analyst.counts() if pipeline.analyst else None,
         "kind": "measured",
         "context": {key: context[key] for key in _CONDITIONS},
     }

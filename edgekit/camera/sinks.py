@@ -74,7 +74,7 @@ class VideoFile:
         return self
 
     def write(self, result: Result) -> None:
-        image = drawn(result.frame.image, result.prediction)
+        image = drawn(result)
         if self._writer is None:
             self._size = (image.shape[1], image.shape[0])
             self._first_ms = result.frame.time_ms

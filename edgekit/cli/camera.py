@@ -17,6 +17,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+TrackOption = Annotated[
+    bool, typer.Option("--track", help="Number what is found, the same number from frame to frame.")
+]
+SceneOption = Annotated[
+    Path | None,
+    typer.Option(help="File of lines and zones (TOML or JSON): say what crosses, enters, leaves and dwells."),
+]
+
 
 @app.command("run")
 def run(
@@ -36,6 +44,8 @@ def run(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the frames with what was found, .mp4 or .avi.")
     ] = None,
+    track: TrackOption = False,
+    scene: SceneOption = None,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play a file at its own rate, and drop as a camera would.")
     ] = False,
@@ -61,6 +71,8 @@ def run(
         source,
         events=events,
         video=out,
+        track=track,
+        scene=scene,
         realtime=realtime,
         frames=frames,
         threads=threads,
@@ -86,6 +98,8 @@ def replay(
         Path | None,
         typer.Option("-o", "--out", help="Events file to write without --expect; default: CLIP.jsonl here."),
     ] = None,
+    track: TrackOption = False,
+    scene: SceneOption = None,
     force: ForceOption = False,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
@@ -105,7 +119,7 @@ def replay(
         raise CameraError(
             f"{target}: is there already; compare with --expect {target}, or replace it with --force"
         )
-    found = run_replay(clip, bundle, expect=expect, threads=threads)
+    found = run_replay(clip, bundle, expect=expect, track=track, scene=scene, threads=threads)
     if not expect:
         _write(target, found.lines)
     if json:
@@ -131,6 +145,8 @@ def _print(found: dict[str, Any]) -> None:
     stages = {**found["stages_ms"], "age at output": found["age_ms"]}
     rows = [[name, _ms(times, "p50"), _ms(times, "p99")] for name, times in stages.items()]
     print_table(["stage", "p50>", "p99>"], rows)
+    for place, counts in (found["counts"] or {}).items():
+        typer.echo(f"{place}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     typer.echo(_headline(found))
 
 

@@ -28,6 +28,10 @@ from edgekit.telemetry import switch_off
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells give it."""
+_OPENCV_OVERWRITTEN = (
+    "another package has put opencv-python over the headless OpenCV, and it needs libGL, which is not here. Try: "
+    "pip install --force-reinstall --no-deps opencv-python-headless"
+)
 
 app = typer.Typer(
     name="edgekit",
@@ -80,6 +84,9 @@ def main() -> None:
     except Exception as error:  # the last stop: our bug, kept in a file to attach
         if os.environ.get("EDGEKIT_DEBUG"):
             raise
+        if isinstance(error, ImportError) and "libGL" in str(error):
+            sys.stderr.write(f"edgekit: {_OPENCV_OVERWRITTEN}\n")
+            sys.exit(1)
         sys.stderr.write(
             f"edgekit: internal error: {type(error).__name__}: {error}\n"
             f"This is a bug in edgekit; please attach {_write_log()}\n"

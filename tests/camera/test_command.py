@@ -88,6 +88,59 @@ def clip(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "clip.avi", scenes(10, (64, 64)))
 
 
+SCENE = """
+[[lines]]
+name = "door"
+points = [[0.5, 1], [0.5, 0]]
+
+[[zones]]
+name = "left"
+points = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
+dwell_s = 0.2
+
+[[zones]]
+name = "cars"
+points = [[0, 0], [1, 0], [1, 1], [0, 1]]
+labels = ["car"]
+"""
+
+
+@pytest.mark.network
+def test_a_face_is_followed_over_a_scene(blazeface: Path, tmp_path: Path) -> None:
+    """The camera pans to the right over a face, which goes from the right half of the picture to the left one."""
+    photo = read_image(resolve("blazeface").parent / "eval/face-00.jpg")
+    write_clip(tmp_path / "clip.mp4", moving_crop(photo, 30, (288, 432)))
+    (tmp_path / "scene.toml").write_text(SCENE)
+    words = ("run", blazeface, "--source", "clip.mp4", "--scene", "scene.toml", "--events", "e.jsonl")
+    done = camera(*words, "--out", "shown.mp4", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["counts"] == {
+        "door": {"in": 0, "out": 1},
+        "left": {"entered": 1, "left": 0, "dwelt": 1, "inside": 1},
+        "cars": {"entered": 0, "left": 0, "dwelt": 0, "inside": 0},
+    }
+    seen = events(tmp_path / "e.jsonl")
+    assert {box.get("track") for event in seen[1:] for box in event["boxes"]} == {0}
+    happenings = [(event["frame"], item) for event in seen for item in event.get("happenings", ())]
+    assert [item["event"] for _, item in happenings] == ["crossed", "entered", "dwelt"]
+    middle = {event["frame"]: sum(event["boxes"][0]["box"][::2]) / 2 for event in seen}
+    crossed = happenings[0][0]
+    assert middle[crossed - 2] > 144 > middle[crossed]
+    done = camera(
+        "replay", "clip.mp4", "-b", blazeface, "--scene", "scene.toml", "--expect", "e.jsonl", cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    done = camera("replay", "clip.mp4", "-b", blazeface, "--track", "--expect", "e.jsonl", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "happenings: nothing found" in done.stderr
+
+
+def test_what_cannot_be_followed_is_said(classifier: Path, clip: Path, tmp_path: Path) -> None:
+    done = camera("run", classifier, "--source", clip, "--track", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "a bundle of task 'image-classification' finds nothing to follow" in done.stderr
+
+
 def test_a_replay_ends_with_1_at_the_first_difference(classifier: Path, clip: Path, tmp_path: Path) -> None:
     assert camera("replay", clip, "-b", classifier, "-o", "e.jsonl", cwd=tmp_path).returncode == 0
     lines = (tmp_path / "e.jsonl").read_text().splitlines()

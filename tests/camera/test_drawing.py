@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgekit.camera.analysis import Analysis
 from edgekit.camera.drawing import drawn
+from edgekit.camera.frames import Frame
+from edgekit.camera.pipeline import Result
+from edgekit.camera.scene import Scene
 from edgekit.contracts import Box, Boxes, Classes, Prediction, ScoredLabel, TextRegion, TextRegions
 from edgekit.contracts.types import Image
 
@@ -14,6 +18,10 @@ GRAY = 128
 
 def blank() -> Image:
     return np.full((240, 320, 3), GRAY, np.uint8)
+
+
+def result(prediction: Prediction, analysis: Analysis | None = None) -> Result:
+    return Result(Frame(image=blank(), index=0, time_ms=0, captured_s=0), prediction, analysis)
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Boxes:
@@ -33,12 +41,28 @@ CASES: dict[str, tuple[Prediction, tuple[int, int], tuple[int, int]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_drawn_where_the_answer_says(case: str) -> None:
     prediction, painted, bare = CASES[case]
-    image = blank()
-    shown = drawn(image, prediction)
+    given = result(prediction)
+    shown = drawn(given)
     assert (shown[painted] != GRAY).any()
     assert (shown[bare] == GRAY).all()
-    assert (image == GRAY).all()
+    assert (given.frame.image == GRAY).all()
 
 
 def test_nothing_found_draws_nothing() -> None:
-    assert np.array_equal(drawn(blank(), Boxes(())), blank())
+    assert np.array_equal(drawn(result(Boxes(()))), blank())
+
+
+def test_lines_and_zones_are_drawn_with_their_counts() -> None:
+    scene = Scene.model_validate(
+        {
+            "lines": [{"name": "door", "points": [[0.25, 0.5], [0.75, 0.5]]}],
+            "zones": [{"name": "desk", "points": [[0.5, 0.75], [0.9, 0.75], [0.9, 1], [0.5, 1]]}],
+        }
+    )
+    counts = {"door": {"in": 1, "out": 0}, "desk": {"entered": 2, "left": 1, "dwelt": 0, "inside": 1}}
+    shown = drawn(result(Boxes(()), Analysis((), (), scene, counts)))
+    assert (shown[120, 170] != GRAY).any()  # the line's middle
+    assert (shown[200, 288] != GRAY).any()  # the zone's right side
+    assert (shown[210, 220] == GRAY).all()  # within the zone
+    more = {**counts, "door": {"in": 2, "out": 0}}
+    assert not np.array_equal(shown, drawn(result(Boxes(()), Analysis((), (), scene, more))))
