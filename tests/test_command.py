@@ -82,7 +82,7 @@ def test_an_opencv_that_needs_a_display_is_not_called_our_bug(tmp_path: Path) ->
     message = "libGL.so.1: cannot open shared object file: No such file or directory"
     (tmp_path / "cv2.py").write_text(f"raise ImportError({message!r})\n")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    words = [EDGEKIT, "camera", "run", "b", "--source", "0"]
+    words = [str(EDGEKIT), "camera", "run", "b", "--source", "0"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
     assert done.returncode == 1
     assert "pip install --force-reinstall --no-deps opencv-python-headless" in done.stderr
