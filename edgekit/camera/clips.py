@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 
-from edgekit.camera.capture import open_capture, rate_of
 from edgekit.camera.frames import Frame, Source
 from edgekit.contracts.types import Image
+from edgekit.data.capture import open_capture, rate_of
 from edgekit.data.images import find_images, read_image
 from edgekit.errors import CameraError
 

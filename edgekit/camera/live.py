@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 
-from edgekit.camera.capture import open_capture, rate_of
 from edgekit.camera.frames import Frame
 from edgekit.contracts.types import Image
+from edgekit.data.capture import open_capture, rate_of
 from edgekit.errors import CameraError
 
 TIMEOUT_S = 10.0

@@ -9,10 +9,10 @@ from typing import Protocol, Self, TextIO
 
 import cv2
 
-from edgekit.camera.capture import quiet
 from edgekit.camera.drawing import drawn
 from edgekit.camera.events import event_line
 from edgekit.camera.pipeline import Result
+from edgekit.data.capture import quiet
 from edgekit.errors import CameraError
 
 CODECS = {".avi": "MJPG", ".mp4": "mp4v"}

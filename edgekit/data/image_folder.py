@@ -20,7 +20,9 @@ def image_samples(path: Path, contract: LoadedContract) -> tuple[Sample, ...]:
     """Every image of ``path`` (a folder, or one image); DataError where there is none or labels are wrong."""
     if path.is_file():
         if not is_image(path):
-            raise DataError(f"{path}: the model takes images; give a folder of them, or one image file")
+            raise DataError(
+                f"{path}: the model takes images; give a folder of them, one image file or a video"
+            )
         return (Sample(path.name, partial(read_image, path)),)
     labels = _labels(path, contract)
     return tuple(Sample(name, partial(read_image, path / name), label) for name, label in labels.items())

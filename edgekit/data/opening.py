@@ -16,19 +16,23 @@ from edgekit.data.samples import Sample, Samples, listing
 from edgekit.data.text_files import text_samples
 from edgekit.errors import DataError
 
+CLIPS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+"""Suffixes of video files."""
+
 
 def open_samples(path: Path, contract: LoadedContract, limit: int | None = None) -> Samples:
     """The samples of ``path`` in a fixed order, at most ``limit`` of them (always the same, see ``Samples.subset``).
 
     Images: a folder, with ``labels.csv`` (file,label), one sub-folder a class, or for detectors a .txt of boxes
-    beside each image. Texts: .txt, one a line; .csv, .tsv or .jsonl with text and label. Arrays: a folder of .npz.
+    beside each image; or the frames of a video file. Texts: .txt, one a line; .csv, .tsv or .jsonl with text and label.
+    Arrays: a folder of .npz.
     DataError names every file that cannot be used; nothing is skipped.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     match INPUT_KIND[contract.schema.task]:
         case "image":
-            samples = _chosen(path, image_samples(path, contract), limit, images.unreadable)
+            samples = _images(path, contract, limit)
         case "tokens":
             has_classes = contract.schema.output.kind == "classes"
             samples = Samples(path.resolve().name, text_samples(path, labelled=has_classes)).subset(limit)
@@ -39,6 +43,14 @@ def open_samples(path: Path, contract: LoadedContract, limit: int | None = None)
     if contract.schema.output.kind == "classes":
         _check_labels(path, samples, contract.labels)
     return samples
+
+
+def _images(path: Path, contract: LoadedContract, limit: int | None) -> Samples:
+    if path.is_file() and path.suffix.lower() in CLIPS:
+        from edgekit.data.clips import clip_samples  # OpenCV, when it is needed
+
+        return clip_samples(path, limit)
+    return _chosen(path, image_samples(path, contract), limit, images.unreadable)
 
 
 def _chosen(

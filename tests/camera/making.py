@@ -11,10 +11,10 @@ from pathlib import Path
 
 import cv2
 
-from edgekit.camera.capture import quiet
 from edgekit.camera.frames import Source
 from edgekit.camera.synthetic import draw_scene
 from edgekit.contracts.types import Image
+from edgekit.data.capture import quiet
 
 Send = Callable[[Image], None]
 
