@@ -28,7 +28,11 @@ class Answerer:
     contract: LoadedContract
     engine: Engine
     context: dict[str, Any]
-    """Conditions of what is measured: machine, threads, runtime and its version."""
+    """What the runner says of the machine, this process and the runtime."""
+
+    def conditions(self) -> dict[str, Any]:
+        """Under which times are measured: machine, threads, runtime and its version."""
+        return {key: self.context[key] for key in _CONDITIONS}
 
     def prepare(self, image: Image) -> Encoded:
         """Inputs of the source model from ``image``, by the bundle's contract."""
@@ -44,6 +48,18 @@ class Answerer:
     def decode(self, outputs: dict[str, Tensor], geometry: Geometry | None) -> Prediction:
         """What the outputs say, boxes in pixels of the picture; ContractError where they say nothing."""
         return self.contract.decode(outputs, geometry)
+
+
+_CONDITIONS = (
+    "machine",
+    "cpu",
+    "cores",
+    "threads",
+    "governor",
+    "load_average_1m",
+    "runtime",
+    "runtime_version",
+)
 
 
 def open_bundle(path: Path, *, threads: int) -> Answerer:

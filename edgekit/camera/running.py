@@ -160,7 +160,6 @@ _NOTED_SIZES = 8
 
 def _facts(pipeline: Pipeline, sizes: list[dict[str, int]]) -> dict[str, Any]:
     source, answerer = pipeline.source, pipeline.answerer
-    context = answerer.context
     return {
         "bundle": str(answerer.bundle.path),
         "task": answerer.contract.schema.task,
@@ -177,17 +176,5 @@ def _facts(pipeline: Pipeline, sizes: list[dict[str, int]]) -> dict[str, Any]:
         "gaps_s": list(source.gaps),
         "counts": pipeline.analyst.counts() if pipeline.analyst else None,
         "kind": "measured",
-        "context": {key: context[key] for key in _CONDITIONS},
+        "context": answerer.conditions(),
     }
-
-
-_CONDITIONS = (
-    "machine",
-    "cpu",
-    "cores",
-    "threads",
-    "governor",
-    "load_average_1m",
-    "runtime",
-    "runtime_version",
-)

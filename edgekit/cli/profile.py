@@ -12,6 +12,7 @@ from edgekit.cli.counted import print_answers, print_instructions
 from edgekit.cli.facts import usable_catalog
 from edgekit.cli.options import ShapeOption, ThreadsOption, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, print_wrapped, progress
+from edgekit.cli.pipeline import check_alone, profile_pipeline
 from edgekit.cli.prediction import print_prediction
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ def profile(
         bool, typer.Option("--by-operator", help="On emulated devices, too, where it takes minutes.")
     ] = False,
     shape: ShapeOption = None,
+    pipeline: Annotated[
+        Path | None,
+        typer.Option(
+            "--pipeline",
+            help="Clip or folder of images: time the stages of camera run, and predict its rate.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Keep the measurements in this file.")
     ] = None,
@@ -52,6 +60,9 @@ def profile(
     measurements of a board say of the instructions that are counted on its emulated core (or of the graph, where
     emulation is not set up or with predicted:TARGET?from=graph).
 
+    With --pipeline the camera's stages are timed one after the other on this machine, and the frame rate of
+    edgekit camera run is predicted from them.
+
     Example: edgekit profile out/net-host.edgekit --on local --on ssh://pi@board -o net.json
     """
     from edgekit.devices import open_device
@@ -60,6 +71,11 @@ def profile(
     from edgekit.profiling.predicted import predicted
     from edgekit.vocabulary import PREDICTED
 
+    if pipeline:
+        given = {"--on": bool(on), "--runs": bool(runs), "--by-operator": by_operator, "--shape": bool(shape)}
+        check_alone({**given, "--out": bool(out)})
+        profile_pipeline(bundle, pipeline, threads=threads, duration_s=duration, json=json)
+        return
     specs, shapes = on or ["local"], read_shapes(shape)
     catalog = usable_catalog() if any(spec.startswith(PREDICTED) for spec in specs) else None
     extent = Extent(duration_s=duration, runs=runs, by_operator=by_operator)
