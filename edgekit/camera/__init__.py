@@ -21,6 +21,7 @@ def camera(
     *,
     track: bool = False,
     scene: str | Path | None = None,
+    read_with: str | Path | None = None,
     realtime: bool = False,
     frames: int | None = None,
     threads: int = 1,
@@ -31,8 +32,10 @@ def camera(
     ``source``: a camera's number or ``/dev/videoN``, an ``rtsp://`` or ``http://`` address, a video file, a folder of
     images, or ``synthetic:WIDTHxHEIGHT@FPS``. Of what is live, frames that are not asked for in time are dropped,
     so that the next one is always the newest; of files, every frame comes unless they play in ``realtime``.
-    ``track``: number what is found from one frame to the next; ``scene``: a file of lines and zones, for which that
-    is done too. ``frames``: end after so many have been captured. Raises EdgekitError; leaving the loop ends the threads.
+
+    ``track``: number what is found from one frame to the next; ``scene``: a file of lines and zones, for which that is
+    done too. ``read_with``: a bundle that reads the text that ``bundle`` finds. ``frames``: end after so many have
+    been captured. Raises EdgekitError; leaving the loop ends the threads.
 
     >>> import edgekit
     >>> for seen in edgekit.camera("out/blazeface-host.edgekit", 0):
@@ -40,14 +43,16 @@ def camera(
     """
     # OpenCV and the runtime are imported when frames are wanted
     from edgekit.camera.opening import open_source
-    from edgekit.camera.pipeline import Pipeline
-    from edgekit.camera.running import open_analysed
+    from edgekit.camera.running import open_bundles
 
-    answerer, analyst = open_analysed(
-        Path(bundle), threads=threads, track=track, scene=Path(scene) if scene else None
+    make = open_bundles(
+        Path(bundle),
+        threads=threads,
+        track=track,
+        scene=Path(scene) if scene else None,
+        read_with=Path(read_with) if read_with else None,
     )
-    opened = open_source(str(source), realtime=realtime, timeout_s=timeout_s)
-    return iter(Pipeline(answerer, opened, frames=frames, analyst=analyst))
+    return iter(make(open_source(str(source), realtime=realtime, timeout_s=timeout_s), frames=frames))
 
 
 class _Callable(ModuleType):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,17 +63,19 @@ _CONDITIONS = (
 )
 
 
-def open_bundle(path: Path, *, threads: int) -> Answerer:
+def open_bundle(path: Path, *, threads: int, tasks: Sequence[str] = SHOWN_TASKS) -> Answerer:
     """Open the bundle at ``path``, check its files, and let it answer its golden input.
 
-    BundleError where its task cannot be shown on pictures, DeviceError where it does not run here.
+    BundleError where its task is none of ``tasks``, DeviceError where it does not run here.
     """
     bundle = read_bundle(path)
     contract = bundle.contract()
-    if contract.schema.task not in SHOWN_TASKS:
+    if contract.schema.task not in tasks:
         raise BundleError(
             f"{path}: a bundle of task '{contract.schema.task}' cannot be shown on pictures; "
-            f"the camera takes: {', '.join(SHOWN_TASKS)}"
+            f"the camera takes: {', '.join(tasks)}"
+            if tasks == SHOWN_TASKS
+            else f"{path}: a bundle of task '{contract.schema.task}'; one of {', '.join(tasks)} is wanted"
         )
     switch_off()
     try:

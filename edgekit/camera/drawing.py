@@ -36,6 +36,10 @@ def drawn(result: Result) -> Image:
             for region in regions:
                 corners = np.rint(region.corners).astype(np.int32)
                 cv2.polylines(canvas, [corners], True, _COLOURS[0], _thick(scale), cv2.LINE_AA)
+                if region.text:
+                    # OpenCV's letters are those of ASCII
+                    shown = region.text.text.encode("ascii", "replace").decode()
+                    _write(canvas, shown, (int(corners[0][0]), int(corners[0][1])), _COLOURS[0], scale)
         case Classes(top):
             lines = [f"{item.label} {item.score:.2f}" for item in top[:3]]
             for row, line in enumerate(lines):

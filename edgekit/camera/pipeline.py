@@ -17,9 +17,10 @@ from typing import Any, Generic, TypeVar
 from edgekit.camera.analysis import Analysis, Analyst
 from edgekit.camera.answering import Answerer
 from edgekit.camera.frames import Frame, Source
+from edgekit.camera.reading import Reader
 from edgekit.camera.slot import Slot
 from edgekit.camera.times import Stage, Times
-from edgekit.contracts import Encoded, Geometry, Prediction, Tensor
+from edgekit.contracts import Encoded, Geometry, Prediction, Tensor, TextRegions
 from edgekit.errors import CameraError
 
 _A = TypeVar("_A")
@@ -59,10 +60,18 @@ class Pipeline:
     """
 
     def __init__(
-        self, answerer: Answerer, source: Source, *, frames: int | None = None, analyst: Analyst | None = None
+        self,
+        answerer: Answerer,
+        source: Source,
+        *,
+        frames: int | None = None,
+        analyst: Analyst | None = None,
+        reader: Reader | None = None,
     ) -> None:
-        """``frames``: end after so many have been captured. ``analyst``: looks at what comes out of post-processing."""
-        self.answerer, self.source, self.analyst = answerer, source, analyst
+        """``frames``: end after so many have been captured. Within post-processing ``analyst`` follows boxes, and
+        ``reader`` reads regions of text.
+        """
+        self.answerer, self.source, self.analyst, self.reader = answerer, source, analyst, reader
         self.times = Times()
         self.captured = self.put_out = 0
         self._most = frames
@@ -146,6 +155,8 @@ class Pipeline:
         return threads
 
     def _understand(self, frame: Frame, prediction: Prediction) -> _Answer:
+        if self.reader and isinstance(prediction, TextRegions):
+            prediction = self.reader.read(frame.image, prediction)
         return prediction, self.analyst.analyse(frame, prediction) if self.analyst else None
 
     def _next(self) -> _Under[_Answer] | None:

@@ -7,15 +7,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgekit.camera.analysis import Analyst, check_followed
-from edgekit.camera.answering import Answerer, open_bundle
+from edgekit.camera.answering import open_bundle
 from edgekit.camera.events import difference, event_line, read_events
 from edgekit.camera.live import TIMEOUT_S
 from edgekit.camera.opening import open_source, open_stored
 from edgekit.camera.pipeline import Pipeline, Result
+from edgekit.camera.reading import READS, Reader, check_finds_text
 from edgekit.camera.scene import read_scene
 from edgekit.camera.sinks import EventFile, Sink, VideoFile, check_video_name
 
@@ -29,6 +31,7 @@ def run_camera(
     realtime: bool = False,
     track: bool = False,
     scene: Path | None = None,
+    read_with: Path | None = None,
     frames: int | None = None,
     threads: int = 1,
     timeout_s: float = TIMEOUT_S,
@@ -37,17 +40,18 @@ def run_camera(
     """Answer the frames of ``spec`` until it ends, ``frames`` have been captured, or Ctrl-C or SIGTERM.
 
     ``events``: file for lines of JSON, "-" for stdout; ``video``: annotated .mp4 or .avi. ``track``: follow what is
-    found; ``scene``: file of lines and zones, for which it is followed too. Returns counts, rates and
+    found; ``scene``: file of lines and zones, for which it is followed too. ``read_with``: bundle that reads the text
+    that is found. Returns counts, rates and
     times as JSON types; ``told`` hears of interruptions. Raises EdgekitError.
     """
     if video:
         check_video_name(video)
-    answerer, analyst = open_analysed(bundle, threads=threads, track=track, scene=scene)
+    make = open_bundles(bundle, threads=threads, track=track, scene=scene, read_with=read_with)
     # opened last: what is live runs on while a model loads
     source = open_source(spec, realtime=realtime, timeout_s=timeout_s)
     sinks: list[Sink] = [*([EventFile(events)] if events else [])]
     sinks += [VideoFile(video, source.rate_fps)] if video else []
-    pipeline = Pipeline(answerer, source, frames=frames, analyst=analyst)
+    pipeline = make(source, frames=frames)
     sizes: list[dict[str, int]] = []
     gaps = 0
     with ExitStack() as stack, stopped_by_signals(pipeline):
@@ -80,6 +84,7 @@ def replay(
     expect: Path | None,
     track: bool = False,
     scene: Path | None = None,
+    read_with: Path | None = None,
     threads: int = 1,
 ) -> Replay:
     """Answer every frame of a clip or folder in order, and compare with the events in ``expect``.
@@ -87,8 +92,8 @@ def replay(
     It ends at the first difference. Raises EdgekitError.
     """
     expected = read_events(expect) if expect else None
-    answerer, analyst = open_analysed(bundle, threads=threads, track=track, scene=scene)
-    pipeline = Pipeline(answerer, open_stored(clip), analyst=analyst)
+    make = open_bundles(bundle, threads=threads, track=track, scene=scene, read_with=read_with)
+    pipeline = make(open_stored(clip))
     lines: list[str] = []
     found = None
     sizes: list[dict[str, int]] = []
@@ -106,15 +111,23 @@ def replay(
     return Replay(tuple(lines), found, _facts(pipeline, sizes))
 
 
-def open_analysed(
-    bundle: Path, *, threads: int, track: bool, scene: Path | None
-) -> tuple[Answerer, Analyst | None]:
-    """The bundle, and who looks at what it finds where that is asked for: what may be wrong with it comes first."""
+def open_bundles(
+    bundle: Path,
+    *,
+    threads: int,
+    track: bool = False,
+    scene: Path | None = None,
+    read_with: Path | None = None,
+) -> Callable[..., Pipeline]:
+    """What makes a pipeline of a source: everything else that it needs is open, and what is wrong with it was raised."""
     analyst = Analyst(read_scene(scene) if scene else None) if track or scene else None
     answerer = open_bundle(bundle, threads=threads)
     if analyst:
         check_followed(answerer)
-    return answerer, analyst
+    if read_with:
+        check_finds_text(answerer)
+    reader = Reader(open_bundle(read_with, threads=threads, tasks=(READS,))) if read_with else None
+    return partial(Pipeline, answerer, analyst=analyst, reader=reader)
 
 
 @contextmanager

@@ -25,6 +25,11 @@ SceneOption = Annotated[
     typer.Option(help="File of lines and zones (TOML or JSON): say what crosses, enters, leaves and dwells."),
 ]
 
+ReadOption = Annotated[
+    Path | None,
+    typer.Option(help="Bundle for text recognition: read each region of text that the other finds."),
+]
+
 
 @app.command("run")
 def run(
@@ -46,6 +51,7 @@ def run(
     ] = None,
     track: TrackOption = False,
     scene: SceneOption = None,
+    read_with: ReadOption = None,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play a file at its own rate, and drop as a camera would.")
     ] = False,
@@ -73,6 +79,7 @@ def run(
         video=out,
         track=track,
         scene=scene,
+        read_with=read_with,
         realtime=realtime,
         frames=frames,
         threads=threads,
@@ -100,6 +107,7 @@ def replay(
     ] = None,
     track: TrackOption = False,
     scene: SceneOption = None,
+    read_with: ReadOption = None,
     force: ForceOption = False,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
@@ -119,7 +127,9 @@ def replay(
         raise CameraError(
             f"{target}: is there already; compare with --expect {target}, or replace it with --force"
         )
-    found = run_replay(clip, bundle, expect=expect, track=track, scene=scene, threads=threads)
+    found = run_replay(
+        clip, bundle, expect=expect, track=track, scene=scene, read_with=read_with, threads=threads
+    )
     if not expect:
         _write(target, found.lines)
     if json:

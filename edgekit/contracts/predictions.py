@@ -99,9 +99,12 @@ class TextRegion:
 
     corners: tuple[tuple[float, float], ...]
     score: float
+    text: Text | None = None
+    """What stands there, where it has been read."""
 
     def facts(self) -> dict[str, Any]:
-        return {"corners": [[_pixel(x), _pixel(y)] for x, y in self.corners], "score": _score(self.score)}
+        facts = {"corners": [[_pixel(x), _pixel(y)] for x, y in self.corners], "score": _score(self.score)}
+        return facts | ({"text": self.text.text, "text_score": _score(self.text.score)} if self.text else {})
 
 
 @dataclass(frozen=True, slots=True)
