@@ -1,151 +1,193 @@
-"""The camera's pipeline against a plain loop, on one clip with one bundle, in turn.
+"""The camera's pipeline against a plain loop and against peers' loops, on one clip with one artifact, in turn.
 
-    python -m benchmarks.camera [--model yolov3-tiny] [--frames 120] [--rounds 5] [--threads 1]
+    python -m benchmarks.camera --clip vtest.avi [--model yolov3-tiny] [--runtime openvino] [--precision int8]
+        [--frames 200] [--rounds 7] [--threads 1] [--with supervision,model-api] [--json FILE]
 
-The clip pans over a sample photograph of the model. The loop does what the pipeline's stages do, one after the other,
-through the same code: read, prepare, infer, decode, draw. Both are timed in each round, and every other round the loop
-goes first; the figures are medians over the rounds. The bound is what perfect overlap would bring: the sum of the
-loop's stages over the longest one.
+Every way reads, prepares, infers, decodes and draws through the same code; they differ in how they put it together. The
+figures are medians over rounds in turn, each round in another order. The bounds are what the stages let a pipeline have that
+overlaps perfectly, taken from the plain loop of the same round: the longest stage, and with the processors that there are.
+Without ``--clip`` the camera pans over a sample photograph of the model.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import random
 import statistics
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
 
+from benchmarks.camera_peers import PEERS
 from benchmarks.candidates import built
 from benchmarks.trials import quiet_home
 from edgekit.camera.answering import Answerer, open_bundle
 from edgekit.camera.drawing import drawn
 from edgekit.camera.opening import open_stored
-from edgekit.camera.pipeline import Pipeline, Result
-from edgekit.camera.times import STAGES, Times
+from edgekit.camera.pace import WARM_UP, Pace, pace
+from edgekit.camera.pipeline import Pipeline
+from edgekit.contracts.types import Image
 from edgekit.conversion.order import Order
 from edgekit.data.images import find_images, read_image
 from edgekit.models.zoo import resolve
+from edgekit.vocabulary import Precision
 
 CROP, FPS = 0.9, 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """One pass over the clip."""
-
-    seconds: float
-    stages_ms: dict[str, float]
-    """Mean of each stage a frame."""
+PIPELINE = "pipeline"
+Way = Callable[[Answerer, Path], float]
+"""Frames a second of one pass over the clip."""
 
 
 def main() -> None:
     options = _options()
     with quiet_home() as scratch, tempfile.TemporaryDirectory(prefix="edgekit-camera-") as folder:
         model = resolve(options.model, lambda *_: None)
-        clip = pan(read_image(find_images(model.parent / "eval")[0]), scratch / "clip.mp4", options.frames)
-        answerer = open_bundle(onnxruntime_bundle(model, Path(folder)), threads=options.threads)
-        rounds: dict[str, list[Timed]] = {"loop": [], "pipeline": []}
-        ways: list[tuple[str, Callable[[Answerer, Path], Timed]]] = [("loop", loop), ("pipeline", pipeline)]
+        clip = cut(frames_of(options.clip, model, options.frames), scratch / "clip.avi")
+        bundle = bundle_of(model, Path(folder), options.runtime, options.precision)
+        answerer = open_bundle(bundle, threads=options.threads)
+        ways: dict[str, Way] = {PIPELINE: pipeline}
+        ways |= {
+            name: PEERS[name](scratch, options.threads) for name in filter(None, options.peers.split(","))
+        }
+        paces: list[Pace] = []
+        rates: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(options.rounds + 1):
-            for name, way in ways if number % 2 else reversed(ways):
-                timed = way(answerer, clip)
-                if number:  # the first round warms caches up
-                    rounds[name].append(timed)
-    report(options, answerer, rounds)
+            loop = pace(answerer, open_stored(clip), drawn)
+            found = {
+                name: ways[name](answerer, clip) for name in random.Random(number).sample([*ways], len(ways))
+            }
+            if number:  # the first round warms caches up
+                paces.append(loop)
+                for name, rate in found.items():
+                    rates[name].append(rate)
+    facts = summary(options, answerer, paces, rates)
+    report(facts)
+    if options.json:
+        options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def pan(photo: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], path: Path, frames: int) -> Path:
-    """A clip of a crop that moves over ``photo``, MPEG-4."""
-    height, width = photo.shape[:2]
-    size = (int(width * CROP) // 2 * 2, int(height * CROP) // 2 * 2)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
+def frames_of(clip: Path | None, model: Path, frames: int) -> list[Image]:
+    """The first frames of the clip, or of a pan over the model's first photograph."""
+    if clip:
+        source = open_stored(clip)
+        read = (source.read() for _ in range(frames))
+        return [frame.image for frame in read if frame]
+    return pan(read_image(find_images(model.parent / "eval")[0]), frames)
+
+
+def pan(photo: Image, frames: int) -> list[Image]:
+    """What a camera sees that moves over ``photo``."""
+    size = [int(side * CROP) // 2 * 2 for side in photo.shape[:2]]
+    found = []
     for index in range(frames):
-        left, top = (
-            (side - part) * index // frames for side, part in zip((width, height), size, strict=True)
-        )
-        writer.write(np.ascontiguousarray(photo[top : top + size[1], left : left + size[0]]))
+        top, left = ((side - part) * index // frames for side, part in zip(photo.shape, size, strict=False))
+        found.append(np.ascontiguousarray(photo[top : top + size[0], left : left + size[1]]))
+    return found
+
+
+def cut(images: list[Image], path: Path) -> Path:
+    """Motion JPEG of high quality."""
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (width, height))
+    for image in images:
+        writer.write(image)
     writer.release()
     return path
 
 
-def onnxruntime_bundle(model: Path, folder: Path) -> Path:
-    """The model in floats on onnxruntime, as ``edgekit convert`` builds it."""
-    order = Order(model=model, targets=("host",), out=folder, samples=1, precisions=("fp32",))
-    found = built(order, lambda _, item: item.converter == "onnxruntime")
+def bundle_of(model: Path, folder: Path, runtime: str, precision: Precision) -> Path:
+    """The model's artifact for this machine, as ``edgekit convert`` builds it."""
+    calibration = model.parent / "calib"
+    order = Order(
+        model=model,
+        targets=("host",),
+        out=folder,
+        calibration=calibration if precision == "int8" else None,
+        samples=None if precision == "int8" else 1,
+        precisions=(precision,),
+    )
+    found = built(order, lambda _, item: (item.runtime.id, item.precision) == (runtime, precision))
     return next(path for _, _, path in found)
 
 
-def loop(answerer: Answerer, clip: Path) -> Timed:
-    """Read, prepare, infer, decode and draw one frame after the other."""
-    source, times = open_stored(clip), Times()
-    started = perf_counter()
-    while True:
-        with times.of("capture"):
-            frame = source.read()
-        if frame is None:
-            return Timed(perf_counter() - started, means(times))
-        with times.of("preprocess"):
-            encoded = answerer.prepare(frame.image)
-        with times.of("inference"):
-            outputs = answerer.infer(encoded)
-        with times.of("postprocess"):
-            prediction = answerer.decode(outputs, encoded.meta)
-        with times.of("output"):
-            drawn(Result(frame, prediction))
-
-
-def pipeline(answerer: Answerer, clip: Path) -> Timed:
-    """The same in overlapping stages."""
-    running = Pipeline(answerer, open_stored(clip))
-    started = perf_counter()
-    for result in running:
+def pipeline(answerer: Answerer, clip: Path) -> float:
+    """edgekit's overlapping stages, from the frame after the warm-up on."""
+    begun_s, frames = 0.0, 0
+    for frames, result in enumerate(Pipeline(answerer, open_stored(clip)), 1):
         drawn(result)
-    return Timed(perf_counter() - started, means(running.times))
+        if frames == WARM_UP:
+            begun_s = perf_counter()
+    return (frames - WARM_UP) / (perf_counter() - begun_s)
 
 
-def means(times: Times) -> dict[str, float]:
-    return {stage: float(facts["mean"] or 0.0) for stage, facts in times.stages_ms().items() if facts}
+def summary(
+    options: argparse.Namespace, answerer: Answerer, paces: list[Pace], rates: Mapping[str, list[float]]
+) -> dict[str, Any]:
+    def spread(values: list[float]) -> dict[str, float]:
+        return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
-
-def report(options: argparse.Namespace, answerer: Answerer, rounds: dict[str, list[Timed]]) -> None:
-    context = answerer.context
-    print(
-        f"{options.model}, {options.frames} frames, {options.rounds} rounds; {context['runtime']} "
-        f"{context['runtime_version']} fp32, {options.threads} thread(s), {context['cores']} cores, "
-        f"load {context['load_average_1m']}; {context['cpu']}"
-    )
-    print(f"{'ms a frame':14}{'loop':>9}{'pipeline':>10}")
-    middle = {
-        name: {stage: statistics.median(timed.stages_ms[stage] for timed in passes) for stage in STAGES}
-        for name, passes in rounds.items()
+    ours = rates[PIPELINE]
+    return {
+        "command": f"--model {options.model} --runtime {options.runtime} --precision {options.precision}",
+        "frames": options.frames,
+        "rounds": options.rounds,
+        "threads": options.threads,
+        "conditions": answerer.conditions(),
+        "stages_ms": {
+            stage: statistics.median(each.stages_ms[stage] for each in paces) for stage in paces[0].stages_ms
+        },
+        "cpu_ms": statistics.median(each.cpu_ms for each in paces),
+        "to_loop": spread([rate / each.loop_fps for rate, each in zip(ours, paces, strict=True)]),
+        "bound_to_loop": spread([each.bound_fps / each.loop_fps for each in paces]),
+        "to_bound": spread([rate / each.bound_fps for rate, each in zip(ours, paces, strict=True)]),
+        "to_predicted": spread([rate / each.pipeline_fps for rate, each in zip(ours, paces, strict=True)]),
+        "to_peers": {
+            name: spread([a / b for a, b in zip(ours, theirs, strict=True)])
+            for name, theirs in rates.items()
+            if name != PIPELINE
+        },
     }
-    for stage in STAGES:
-        print(f"{stage:14}{middle['loop'][stage]:9.2f}{middle['pipeline'][stage]:10.2f}")
-    whole = {
-        name: statistics.median(timed.seconds for timed in passes) * 1000 / options.frames
-        for name, passes in rounds.items()
-    }
-    print(f"{'whole':14}{whole['loop']:9.2f}{whole['pipeline']:10.2f}")
-    ratios = [a.seconds / b.seconds for a, b in zip(rounds["loop"], rounds["pipeline"], strict=True)]
-    stages = middle["loop"].values()
+
+
+def report(facts: dict[str, Any]) -> None:
+    conditions = facts["conditions"]
     print(
-        f"pipeline / loop, frames a second: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}); "
-        f"bound {sum(stages) / max(stages):.2f}"
+        f"{facts['command']}: {facts['frames']} frames, {facts['rounds']} rounds, {facts['threads']} thread(s); "
+        f"{conditions['runtime']} {conditions['runtime_version']}; {conditions['cpu']}, {conditions['cores']} cores, "
+        f"load {conditions['load_average_1m']}"
     )
+    stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in facts["stages_ms"].items())
+    print(f"ms a frame, one after the other: {stages}; processor time {facts['cpu_ms']:.2f}")
+    rows = {
+        "pipeline / plain loop": facts["to_loop"],
+        "1 / longest stage / plain loop": facts["bound_to_loop"],
+        "pipeline / 1 / longest stage": facts["to_bound"],
+        "pipeline / predicted": facts["to_predicted"],
+        **{f"pipeline / {name}": ratio for name, ratio in facts["to_peers"].items()},
+    }
+    for name, ratio in rows.items():
+        print(f"{name:34}{ratio['median']:7.3f}  ({ratio['low']:.3f} to {ratio['high']:.3f})")
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="yolov3-tiny", help="a zoo model of pictures")
-    parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--clip", type=Path)
+    parser.add_argument("--runtime", default="openvino")
+    parser.add_argument("--precision", default="int8")
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--with", dest="peers", default="", help=f"of {','.join(PEERS)}")
+    parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 

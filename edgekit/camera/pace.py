@@ -39,9 +39,14 @@ class Pace:
         return max(self.stages_ms, key=lambda stage: self.stages_ms[stage])
 
     @property
+    def bound_fps(self) -> float:
+        """Frames a second were there a processor for each stage."""
+        return 1000 / self.stages_ms[self.longest]
+
+    @property
     def pipeline_fps(self) -> float:
         """Frames a second when the stages overlap: the longest one, or all processors' time, is what a frame takes."""
-        return 1000 / max(self.stages_ms[self.longest], self.cpu_ms / self.cores)
+        return min(self.bound_fps, 1000 * self.cores / self.cpu_ms)
 
     @property
     def limit(self) -> str:
