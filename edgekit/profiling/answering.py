@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgekit.bundles import Bundle
+from edgekit.catalog import Catalog
 from edgekit.catalog.integers import sums_on
 from edgekit.devices import Device, GoldenCheck
 from edgekit.devices.emulated import CORES, SCHEME, EmulatedDevice, find_emulation
@@ -60,6 +61,18 @@ def everywhere() -> tuple[str, ...]:
     find_emulation()
     cores = [core for core in CORES if core.startswith("cortex") or detect().arch == "x86_64"]
     return "local", *(f"{SCHEME}{core}" for core in cores)
+
+
+def is_like_target(bundle: Bundle, device: Device, catalog: Catalog) -> bool:
+    """Whether the device has the processor of the bundle's target; True where the catalog does not know the target."""
+    target = catalog.targets.get(bundle.manifest.target)
+    if target is None:
+        return True
+    if not isinstance(device, EmulatedDevice):
+        return target.arch == detect().arch
+    profile = catalog.profiles.get(target.profile)
+    cores = {cluster.core for cluster in profile.cpu.clusters} if profile else set()
+    return device.board.cluster.core in cores
 
 
 def answers_on(

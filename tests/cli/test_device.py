@@ -71,6 +71,24 @@ def test_an_unknown_core_is_one_line(bundle: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.emulated
+def test_where_it_is_not_meant_for_it_may_fail(bundle: Path, emulation: Emulation) -> None:
+    """A bundle for a Raspberry Pi 4, an A72, that loads nowhere."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["target"] = "raspberry-pi-4"
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    (artifact,) = bundle.rglob("*.onnx")
+    artifact.write_bytes(b"no model")
+    done = device_test(bundle, "--json")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("does not hold on emulated:cortex-a72")
+    assert "does not hold on local, emulated:haswell, emulated:cortex-a53, emulated:cortex-a76" in done.stderr
+    assert done.stderr.count("not for other processors than raspberry-pi-4's") == 1
+    done = device_test(bundle, "--on", "emulated:cortex-a53")
+    assert done.returncode == 1
+
+
+@pytest.mark.slow
+@pytest.mark.emulated
 @pytest.mark.network
 def test_every_core(bundle: Path, emulation: Emulation, older_x86: Guest) -> None:
     done = device_test(bundle)
