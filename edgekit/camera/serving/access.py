@@ -1,0 +1,81 @@
+"""Who may see and change: a token where others can reach the page, else only pages of this machine itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from edgekit.camera.serving.address import Address
+from edgekit.errors import CameraError
+
+VARIABLE = "EDGEKIT_CAMERA_TOKEN"
+_FIT = re.compile(r"[A-Za-z0-9_-]{16,256}")
+_OWN_NAMES = ("localhost", "127.0.0.1", "::1")
+"""Of this machine; another name that resolves to it is how a foreign page would get in (DNS rebinding)."""
+
+
+def token_for(address: Address) -> str | None:
+    """The token that is asked for: the environment's, else a new one, else None where only this machine is served.
+
+    CameraError where the environment's is easily guessed or cannot stand in a URL.
+    """
+    given = os.environ.get(VARIABLE)
+    if given is None:
+        return None if address.local else secrets.token_urlsafe(32)
+    if not _FIT.fullmatch(given):
+        raise CameraError(
+            f"{VARIABLE}: a token is 16 to 256 letters, digits, - and _; unset it to have one made"
+        )
+    return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Judges requests by their headers and what stands behind the question mark."""
+
+    token: str | None
+    cookie: str
+    """Its name: cookies are a host's, not a port's, so that it holds the port."""
+
+    def refusal(
+        self, method: str, headers: Mapping[str, str], query: Mapping[str, list[str]]
+    ) -> HTTPStatus | None:
+        """Why the request is not answered; None where it is."""
+        host = headers.get("Host", "")
+        if self.token is not None and not self._has_token(self.token, headers, query):
+            return HTTPStatus.UNAUTHORIZED
+        if self.token is None and _name_of(host) not in _OWN_NAMES:
+            return HTTPStatus.MISDIRECTED_REQUEST
+        # browsers say where a POST comes from; programs that do not are no other site's page
+        origin = headers.get("Origin")
+        if method == "POST" and origin is not None and urlsplit(origin).netloc != host:
+            return HTTPStatus.FORBIDDEN
+        return None
+
+    def set_cookie(self) -> str | None:
+        """The header's value that lets the page's own requests in."""
+        return f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict" if self.token else None
+
+    def _has_token(self, token: str, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> bool:
+        scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+        given = [*query.get("token", []), *([credentials] if scheme.lower() == "bearer" else [])]
+        try:
+            morsel = SimpleCookie(headers.get("Cookie", "")).get(self.cookie)
+        except CookieError:
+            morsel = None
+        given += [morsel.value] if morsel else []
+        return any(secrets.compare_digest(one.encode(), token.encode()) for one in given)
+
+
+def _name_of(host: str) -> str | None:
+    """The name in a Host header, without its port."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
