@@ -117,9 +117,7 @@ def served(
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
 
-    with LivePage(
-        read_address(serve), pipeline, edited=scene if edit else None, told=told.append
-    ) as page:
+    with LivePage(read_address(serve), pipeline, edited=scene if edit else None, told=told.append) as page:
         thread = threading.Thread(target=run, args=(page,))
         thread.start()
         try:

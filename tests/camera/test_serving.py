@@ -8,6 +8,8 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import cv2
 import numpy as np
@@ -22,7 +24,7 @@ from edgekit.errors import CameraError
 from edgekit.models.zoo.store import resolve
 from tests.camera.making import moving_crop, write_clip
 from tests.camera.serving import PATIENCE_S, Repeated, Served, served, wait_for
-from tests.camera.test_command import EDGEKIT, SCENE
+from tests.camera.test_command import EDGEKIT, SCENE, camera
 
 SYNTHETIC = "synthetic:640x480@40"
 
@@ -43,7 +45,8 @@ def test_figures_are_the_pipelines(blazeface: Path, tmp_path: Path) -> None:
         time.sleep(1)  # facts are gathered once a second at most
         facts = site.ask("/facts").json()
         families = {
-            family.name: family for family in text_string_to_metric_families(site.ask("/metrics").body.decode())
+            family.name: family
+            for family in text_string_to_metric_families(site.ask("/metrics").body.decode())
         }
         after = site.pipeline.put_out
     assert before <= facts["answered"] <= after
@@ -111,7 +114,9 @@ def test_nothing_is_encoded_for_nobody_and_each_frame_once_for_all(classifier: P
         def view(seen: list[int]) -> None:
             while len(seen) < 12:
                 reply = site.ask(f"/frame.jpg?after={seen[-1] if seen else 0}")
-                assert cv2.imdecode(np.frombuffer(reply.body, np.uint8), cv2.IMREAD_COLOR).shape == (480, 640, 3)
+                image = cv2.imdecode(np.frombuffer(reply.body, np.uint8), cv2.IMREAD_COLOR)
+                assert image is not None
+                assert image.shape == (480, 640, 3)
                 seen.append(int(reply.headers["X-Frame"]))
 
         viewers = [threading.Thread(target=view, args=(seen,)) for seen in numbers]
@@ -197,11 +202,44 @@ def test_a_port_in_use_is_one_line(classifier: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("--serve", "web"), 1, "--serve web: is no [HOST:]PORT, such as 8080"),
+        (("--serve", "192.0.2.7:0"), 1, "this machine does not have that address"),
+        (("--serve", "0", "--edit"), 2, "--edit is for the page of --serve, and writes the file of --scene"),
+        (("--scene", "scene.toml", "--edit"), 2, "--edit is for the page of --serve"),
+        (("--serve", "0", "--scene", "scene.toml"), 1, "scene.toml: cannot be read: No such file"),
+    ],
+)
+def test_mistakes_are_one_line(
+    classifier: Path, tmp_path: Path, words: tuple[str, ...], code: int, told: str
+) -> None:
+    done = camera("run", classifier, "--source", SYNTHETIC, *words, cwd=tmp_path)
+    assert done.returncode == code
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+    assert code == 2 or done.stderr.count("\n") == 1
+
+
+@pytest.mark.network
+def test_the_command_serves_until_it_ends(blazeface: Path, tmp_path: Path) -> None:
+    """With a scene that is not there yet: the page may draw it."""
+    words = ("--source", "synthetic:64x64@20", "--frames", "5", "--serve", "0", "--scene", "s.toml", "--edit")
+    done = camera("run", blazeface, *words, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    url = done.stderr.strip().removeprefix("live page: ")
+    assert url.startswith("http://127.0.0.1:")
+    assert "token" not in url, "only programs of this machine reach it"
+    with pytest.raises(URLError, match="refused"):
+        urlopen(url)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_run_at_once_with_viewers(classifier: Path, tmp_path: Path, number: int) -> None:
-    words = [EDGEKIT, "camera", "run", classifier, "-s", SYNTHETIC, "--serve", "0", "--json"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(list(map(str, words)), cwd=tmp_path, text=True, **pipes) as process:
+    words = map(str, [EDGEKIT, "camera", "run", classifier, "-s", SYNTHETIC, "--serve", "0", "--json"])
+    with subprocess.Popen(
+        list(words), cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stderr is not None
         told = process.stderr.readline()
         assert told.startswith("live page: http://127.0.0.1:")

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -20,19 +21,29 @@ _OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 """Of this machine; another name that resolves to it is how a foreign page would get in (DNS rebinding)."""
 
 
-def token_for(address: Address) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Token:
+    value: str
+    shown: str
+    """As it may stand in output, which is kept in logs: of the environment's only the name."""
+
+
+def token_for(address: Address) -> Token | None:
     """The token that is asked for: the environment's, else a new one, else None where only this machine is served.
 
     CameraError where the environment's is easily guessed or cannot stand in a URL.
     """
     given = os.environ.get(VARIABLE)
     if given is None:
-        return None if address.local else secrets.token_urlsafe(32)
+        if address.local:
+            return None
+        made = secrets.token_urlsafe(32)
+        return Token(made, made)
     if not _FIT.fullmatch(given):
         raise CameraError(
             f"{VARIABLE}: a token is 16 to 256 letters, digits, - and _; unset it to have one made"
         )
-    return given
+    return Token(given, f"${VARIABLE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +54,7 @@ class Access:
     cookie: str
     """Its name: cookies are a host's, not a port's, so that it holds the port."""
 
-    def refusal(
-        self, method: str, headers: Mapping[str, str], query: Mapping[str, list[str]]
-    ) -> HTTPStatus | None:
+    def refusal(self, method: str, headers: Message, query: Mapping[str, list[str]]) -> HTTPStatus | None:
         """Why the request is not answered; None where it is."""
         host = headers.get("Host", "")
         if self.token is not None and not self._has_token(self.token, headers, query):
@@ -54,7 +63,7 @@ class Access:
             return HTTPStatus.MISDIRECTED_REQUEST
         # browsers say where a POST comes from; programs that do not are no other site's page
         origin = headers.get("Origin")
-        if method == "POST" and origin is not None and urlsplit(origin).netloc != host:
+        if method == "POST" and origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return HTTPStatus.FORBIDDEN
         return None
 
@@ -62,7 +71,7 @@ class Access:
         """The header's value that lets the page's own requests in."""
         return f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict" if self.token else None
 
-    def _has_token(self, token: str, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> bool:
+    def _has_token(self, token: str, headers: Message, query: Mapping[str, list[str]]) -> bool:
         scheme, _, credentials = headers.get("Authorization", "").partition(" ")
         given = [*query.get("token", []), *([credentials] if scheme.lower() == "bearer" else [])]
         try:

@@ -32,11 +32,11 @@ class LivePage:
     def __enter__(self) -> Self:
         token = token_for(self._address)
         self._server = Server(self._address)
-        access = Access(token=token, cookie=f"edgekit_camera_{self._server.port}")
+        access = Access(token=token.value if token else None, cookie=f"edgekit_camera_{self._server.port}")
         self._server.start(
             Site(access=access, screen=self.screen, figures=self._figures, desk=self._desk, page=read_page())
         )
-        query = f"?token={token}" if token else ""
+        query = f"?token={token.shown}" if token else ""
         self._told(f"live page: http://{self._address.reached_at()}:{self._server.port}/{query}")
         return self
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from edgekit.camera.serving.metrics import CONTENT_TYPE, metrics_text
 from edgekit.camera.serving.site import Site
@@ -60,12 +60,11 @@ class Requests(BaseHTTPRequestHandler):
         )
 
     def _answer(self, routes: dict[str, Callable[[], None]]) -> None:
-        url = urlsplit(self.path)
-        self._query = parse_qs(url.query)
-        headers = dict(self.headers.items())
-        refusal = self._site.access.refusal(self.command, headers, self._query)
-        if refusal is None and url.path in routes:
-            routes[url.path]()
+        path, _, query = self.path.partition("?")
+        self._query = parse_qs(query)
+        refusal = self._site.access.refusal(self.command, self.headers, self._query)
+        if refusal is None and path in routes:
+            routes[path]()
         else:
             self.send_error(refusal or HTTPStatus.NOT_FOUND)
 

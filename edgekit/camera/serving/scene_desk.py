@@ -67,15 +67,17 @@ class SceneDesk:
             if version != self.version:
                 problem = "it was saved by another page meanwhile; load this page again"
                 return HTTPStatus.CONFLICT, {"problems": [problem]}
-            if _version(file) != self.version:
-                problem = f"{file.name} was changed by another program meanwhile; start the run again to take it over"
-                return HTTPStatus.CONFLICT, {"problems": [problem]}
             try:
+                if _version(file) != self.version:
+                    problem = (
+                        f"{file.name} was changed by another program; start the run again to take it over"
+                    )
+                    return HTTPStatus.CONFLICT, {"problems": [problem]}
                 _write(file, scene_text(scene, file.suffix))
+                self.version = _version(file)
             except OSError as error:
                 problem = f"{file.name}: cannot be written: {error.strerror}"
                 return HTTPStatus.INTERNAL_SERVER_ERROR, {"problems": [problem]}
-            self.version = _version(file)
             self._editing.analyst.scene = scene
         return HTTPStatus.OK, self.facts()
 

@@ -157,6 +157,7 @@ function finish() {
   $("labels").value = $("dwell").value = "";
   showDrawing();
   $("name").select();
+  $("naming").scrollIntoView({ block: "nearest" });
 }
 
 function cancel() {

@@ -40,7 +40,7 @@ async function draw(blob) {
   const canvas = $("frame");
   if (canvas.width !== image.width || canvas.height !== image.height) {
     Object.assign(canvas, { width: image.width, height: image.height });
-    $("view").style.maxWidth = `calc(76vh * ${image.width / image.height})`;
+    $("view").style.maxWidth = `calc(72vh * ${image.width / image.height})`;
     showOverlay();
   }
   canvas.getContext("2d").drawImage(image, 0, 0);
@@ -103,7 +103,7 @@ function showStages(stages, live) {
   $("stages").tBodies[0].replaceChildren(...Object.entries(stages).map(([stage, times]) => {
     const bar = make("div", [], { class: "bar" });
     bar.style.width = `${100 * (times?.p50 ?? 0) / (longest || 1)}%`;
-    const name = live && stage === "capture" ? "capture, with the wait" : stage;
+    const name = live && stage === "capture" ? "capture + wait" : stage;
     return make("tr", [name, ms(times?.p50), ms(times?.p99), bar].map((cell) => make("td", cell)));
   }));
 }
