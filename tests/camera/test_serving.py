@@ -206,7 +206,7 @@ def test_a_port_in_use_is_one_line(classifier: Path) -> None:
     ("words", "code", "told"),
     [
         (("--serve", "web"), 1, "--serve web: is no [HOST:]PORT, such as 8080"),
-        (("--serve", "192.0.2.7:0"), 1, "this machine does not have that address"),
+        (("--serve", "203.0.113.7:0"), 1, "this machine does not have that address"),
         (("--serve", "0", "--edit"), 2, "--edit is for the page of --serve, and writes the file of --scene"),
         (("--scene", "scene.toml", "--edit"), 2, "--edit is for the page of --serve"),
         (("--serve", "0", "--scene", "scene.toml"), 1, "scene.toml: cannot be read: No such file"),
@@ -234,8 +234,7 @@ def test_the_command_serves_until_it_ends(blazeface: Path, tmp_path: Path) -> No
         urlopen(url)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_a_run_at_once_with_viewers(classifier: Path, tmp_path: Path, number: int) -> None:
+def test_a_signal_ends_a_run_at_once_with_viewers(classifier: Path, tmp_path: Path) -> None:
     words = map(str, [EDGEKIT, "camera", "run", classifier, "-s", SYNTHETIC, "--serve", "0", "--json"])
     with subprocess.Popen(
         list(words), cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -248,7 +247,7 @@ def test_signals_end_a_run_at_once_with_viewers(classifier: Path, tmp_path: Path
         viewers[0].sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
         viewers[1].sendall(b"GET /frame.jpg?after=0 HTTP/1.1\r\nHost: local")
         assert viewers[0].recv(1000).startswith(b"HTTP/1.1 200")
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         started_s = time.monotonic()
         output, said = process.communicate(timeout=PATIENCE_S)
         took_s = time.monotonic() - started_s

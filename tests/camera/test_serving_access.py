@@ -28,7 +28,7 @@ FIT = "0123456789abcdef-_"
         ("[::1]:8080", "::1", 8080, True),
         ("0.0.0.0:8080", "0.0.0.0", 8080, False),  # noqa: S104
         ("[::]:8080", "::", 8080, False),
-        ("192.0.2.7:80", "192.0.2.7", 80, False),
+        ("203.0.113.7:80", "203.0.113.7", 80, False),
     ],
 )
 def test_addresses(written: str, ip: str, port: int, local: bool) -> None:
@@ -52,7 +52,7 @@ def test_an_unknown_host_is_said() -> None:
 def test_an_address_of_another_machine_is_said(classifier: Path) -> None:
     with (
         pytest.raises(CameraError, match="this machine does not have that address"),
-        served(classifier, SYNTHETIC, serve="192.0.2.7:0"),
+        served(classifier, SYNTHETIC, serve="203.0.113.7:0"),
     ):
         pass
 
@@ -103,7 +103,7 @@ def test_without_the_token_there_is_nothing(classifier: Path, monkeypatch: pytes
         assert page.status == 200
         cookie = page.headers["Set-Cookie"]
         assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
-        own = {"Cookie": f"other=1; {cookie.partition(';')[0]}"}
+        own = {"Cookie": f'other={{"a": 1}}; {cookie.partition(";")[0]}'}
         for headers in (own, {"Authorization": f"Bearer {token}"}):
             statuses = [
                 site.ask(path, headers=headers).status for path in ("/", "/facts", "/frame.jpg", "/metrics")
@@ -122,7 +122,7 @@ def test_names_that_lead_here_from_elsewhere_are_refused(site: Served, host: str
         assert (reply.status, reply.body) == (421, b"")
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9000", "127.0.0.1:80", "[::1]:80"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9000", "127.0.0.1:80", "[::1]:80", "127.0.0.2"])
 def test_names_of_this_machine_are_taken_on_any_port(site: Served, host: str) -> None:
     assert site.ask("/facts", headers={"Host": host}).status == 200
 

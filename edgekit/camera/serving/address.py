@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edgekit.errors import CameraError
 
 _WRITTEN = re.compile(r"(?:(?P<host>[^:\[\]]+|\[[^\[\]]+\]):)?(?P<port>[0-9]{1,5})")
-_DOCUMENTATION = ("192.0.2.1", 9)
+_DOCUMENTATION = ("198.51.100.1", 9)
 """No machine has this address (RFC 5737)."""
 
 

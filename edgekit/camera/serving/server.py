@@ -66,15 +66,22 @@ class Server(ThreadingMixIn, TCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if len(self._connections) >= _MOST_CONNECTIONS:
-            with suppress(OSError):
-                request.send(_BUSY)
-            self.shutdown_request(request)
+            self._refuse(request)
             return
         thread = threading.Thread(
             target=self.process_request_thread, args=(request, client_address), daemon=True
         )
         self._connections[request] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system grants no more of them
+            del self._connections[request]
+            self._refuse(request)
+
+    def _refuse(self, request: socket.socket) -> None:
+        with suppress(OSError):
+            request.send(_BUSY)
+        self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
