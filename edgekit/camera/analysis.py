@@ -35,6 +35,7 @@ class Analyst:
     def __init__(self, scene: Scene | None = None) -> None:
         """CameraError where the package that tracks is missing."""
         self.scene = scene
+        """Another may be put here at any time, from any thread: it holds from the next frame on."""
         self._tracker = Tracker()
         self._watch = SceneWatch(scene) if scene else None
 
@@ -45,12 +46,15 @@ class Analyst:
         boxes = prediction.boxes if isinstance(prediction, Boxes) else ()
         time_s = frame.time_ms / 1000
         tracks = self._tracker.numbers(boxes, time_s)
-        if self._watch is None:
+        scene = self.scene
+        if scene is None:
             return Analysis(tracks, (), None, {})
+        if self._watch is None or self._watch.scene is not scene:
+            self._watch = SceneWatch(scene, before=self._watch)
         height, width = frame.image.shape[:2]
         known = [(track, box) for track, box in zip(tracks, boxes, strict=True) if track is not None]
         happenings = self._watch.update(known, (width, height), time_s)
-        return Analysis(tracks, happenings, self.scene, self._watch.counts())
+        return Analysis(tracks, happenings, scene, self._watch.counts())
 
 
 def check_followed(answerer: Answerer) -> None:

@@ -60,10 +60,13 @@ class Seen:
 class SceneWatch:
     """Takes the tracks of one frame after the other, and remembers who is where."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, before: SceneWatch | None = None) -> None:
+        """``before``: of an earlier scene; places that stand in both go on with their counts and visits."""
+        self.scene = scene
+        known = before._places if before else []
+        new: list[_Watch] = [*map(_LineWatch, scene.lines), *map(_ZoneWatch, scene.zones)]
         self._places: list[_Watch] = [
-            *(_LineWatch(line) for line in scene.lines),
-            *(_ZoneWatch(zone) for zone in scene.zones),
+            next((watch for watch in known if watch.place == one.place), one) for one in new
         ]
 
     def update(
@@ -82,7 +85,7 @@ class _Watch(ABC):
     """One place and who was seen of those that it is about."""
 
     def __init__(self, place: Line | Zone, counts: dict[str, int]) -> None:
-        self.name, self.counts = place.name, counts
+        self.place, self.name, self.counts = place, place.name, counts
         self._labels = place.labels
         self._last_s: dict[int, float] = {}
 

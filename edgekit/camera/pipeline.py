@@ -96,6 +96,11 @@ class Pipeline:
         """Frames that were captured and not put out: a newer one came, or the end."""
         return self.captured - self.put_out
 
+    @property
+    def replaced(self) -> int:
+        """Frames that have given way to a newer one: those dropped so far, without those under way."""
+        return sum(slot.replaced for slot in self._slots)
+
     def stop(self) -> None:
         """End soon, without the frames under way; may be called from a signal's handler."""
         self._stopped = True

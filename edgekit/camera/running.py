@@ -19,6 +19,7 @@ from edgekit.camera.opening import open_source, open_stored
 from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.reading import READS, Reader, check_finds_text
 from edgekit.camera.scene import read_scene
+from edgekit.camera.serving import LivePage, read_address
 from edgekit.camera.sinks import EventFile, Sink, VideoFile, check_video_name
 
 
@@ -32,6 +33,8 @@ def run_camera(
     track: bool = False,
     scene: Path | None = None,
     read_with: Path | None = None,
+    serve: str | None = None,
+    edit: bool = False,
     frames: int | None = None,
     threads: int = 1,
     timeout_s: float = TIMEOUT_S,
@@ -41,17 +44,23 @@ def run_camera(
 
     ``events``: file for lines of JSON, "-" for stdout; ``video``: annotated .mp4 or .avi. ``track``: follow what is
     found; ``scene``: file of lines and zones, for which it is followed too. ``read_with``: bundle that reads the text
-    that is found. Returns counts, rates and
-    times as JSON types; ``told`` hears of interruptions. Raises EdgekitError.
+    that is found. ``serve``: [HOST:]PORT of the live page; ``edit``: it may change the scene's file, which then need
+    not be there yet. Returns counts, rates and times as JSON types; ``told`` hears of interruptions and of the page's
+    URL. Raises EdgekitError.
     """
     if video:
         check_video_name(video)
+    address = read_address(serve) if serve else None
+    edited = scene if edit else None
+    if edited and not edited.exists():
+        track, scene = True, None
     make = open_bundles(bundle, threads=threads, track=track, scene=scene, read_with=read_with)
     # opened last: what is live runs on while a model loads
     source = open_source(spec, realtime=realtime, timeout_s=timeout_s)
     sinks: list[Sink] = [*([EventFile(events)] if events else [])]
     sinks += [VideoFile(video, source.rate_fps)] if video else []
     pipeline = make(source, frames=frames)
+    sinks += [LivePage(address, pipeline, edited=edited, told=told)] if address else []
     sizes: list[dict[str, int]] = []
     gaps = 0
     with ExitStack() as stack, stopped_by_signals(pipeline):

@@ -19,6 +19,8 @@ class Slot(Generic[_Item]):
         self._items: list[_Item] = []
         self._ended = False
         self._stopped = False
+        self.replaced = 0
+        """Items that nobody took before a newer one came."""
 
     def put(self, item: _Item) -> bool:
         """Whether the item was taken in: not after ``stop``."""
@@ -27,6 +29,7 @@ class Slot(Generic[_Item]):
                 self._changed.wait(_POLL_S)
             if self._stopped:
                 return False
+            self.replaced += len(self._items)
             self._items = [item]
             self._changed.notify_all()
             return True

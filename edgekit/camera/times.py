@@ -22,8 +22,8 @@ class Times:
     """Samples of each stage and of the age; each stage is written by one thread."""
 
     def __init__(self) -> None:
-        self._stages: dict[Stage, deque[float]] = {stage: deque(maxlen=KEPT) for stage in STAGES}
-        self._ages_ms: deque[float] = deque(maxlen=KEPT)
+        self._stages: dict[Stage, _Samples] = {stage: _Samples() for stage in STAGES}
+        self._ages = _Samples()
 
     @contextmanager
     def of(self, stage: Stage) -> Iterator[None]:
@@ -32,17 +32,35 @@ class Times:
         try:
             yield
         finally:
-            self._stages[stage].append((perf_counter() - started) * 1000)
+            self._stages[stage].add((perf_counter() - started) * 1000)
 
     def came_out(self, captured_s: float) -> None:
         """A frame that was captured then has been put out now."""
-        self._ages_ms.append((perf_counter() - captured_s) * 1000)
+        self._ages.add((perf_counter() - captured_s) * 1000)
 
     def stages_ms(self) -> dict[str, dict[str, float | int | None] | None]:
-        return {stage: percentiles(list(samples)) for stage, samples in self._stages.items()}
+        return {stage: percentiles(list(samples.newest_ms)) for stage, samples in self._stages.items()}
 
     def age_ms(self) -> dict[str, float | int | None] | None:
-        return percentiles(list(self._ages_ms))
+        return percentiles(list(self._ages.newest_ms))
+
+    def totals(self) -> dict[str, dict[str, float]]:
+        """Of each stage and the ``age``: ``samples`` and their sum in ``seconds``, since the first one."""
+        every = [*self._stages.items(), ("age", self._ages)]
+        return {name: {"samples": samples.count, "seconds": samples.sum_ms / 1000} for name, samples in every}
+
+
+class _Samples:
+    """The newest ones, and the sum of all."""
+
+    def __init__(self) -> None:
+        self.newest_ms: deque[float] = deque(maxlen=KEPT)
+        self.count, self.sum_ms = 0, 0.0
+
+    def add(self, sample_ms: float) -> None:
+        self.newest_ms.append(sample_ms)
+        self.count += 1
+        self.sum_ms += sample_ms
 
 
 def percentiles(samples_ms: Sequence[float]) -> dict[str, float | int | None] | None:
@@ -50,9 +68,10 @@ def percentiles(samples_ms: Sequence[float]) -> dict[str, float | int | None] | 
     if not samples_ms:
         return None
     enough = len(samples_ms) >= ENOUGH_FOR_P99
+    p50, p99 = np.percentile(samples_ms, (50, 99))
     return {
-        "p50": float(np.percentile(samples_ms, 50)),
-        "p99": float(np.percentile(samples_ms, 99)) if enough else None,
+        "p50": float(p50),
+        "p99": float(p99) if enough else None,
         "mean": float(np.mean(samples_ms)),
         "samples": len(samples_ms),
     }

@@ -55,6 +55,17 @@ def run(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play a file at its own rate, and drop as a camera would.")
     ] = False,
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Serve a live page, and metrics for Prometheus; without a host to this machine only, "
+            "else to who has the token.",
+        ),
+    ] = None,
+    edit: Annotated[
+        bool, typer.Option("--edit", help="Let the live page write the file of --scene.")
+    ] = False,
     frames: Annotated[int | None, typer.Option(min=1, help="End after so many captured frames.")] = None,
     threads: ThreadsOption = 1,
     timeout: Annotated[
@@ -72,6 +83,10 @@ def run(
 
     if events == "-" and json:
         raise typer.BadParameter("--events - and --json both write to stdout; give --events a file")
+    if edit and not (serve and scene):
+        raise typer.BadParameter(
+            "--edit is for the page of --serve, and writes the file of --scene; give both"
+        )
     found = run_camera(
         bundle,
         source,
@@ -80,6 +95,8 @@ def run(
         track=track,
         scene=scene,
         read_with=read_with,
+        serve=serve,
+        edit=edit,
         realtime=realtime,
         frames=frames,
         threads=threads,
