@@ -43,16 +43,19 @@ def camera(
     """
     # OpenCV and the runtime are imported when frames are wanted
     from edgekit.camera.opening import open_source
-    from edgekit.camera.running import open_bundles
+    from edgekit.camera.work import OpenWork, Work
 
-    make = open_bundles(
-        Path(bundle),
+    work = Work(
+        bundle=Path(bundle),
         threads=threads,
         track=track,
         scene=Path(scene) if scene else None,
         read_with=Path(read_with) if read_with else None,
     )
-    return iter(make(open_source(str(source), realtime=realtime, timeout_s=timeout_s), frames=frames))
+    opened = OpenWork(work)
+    return iter(
+        opened.pipeline(open_source(str(source), realtime=realtime, timeout_s=timeout_s), frames=frames)
+    )
 
 
 class _Callable(ModuleType):

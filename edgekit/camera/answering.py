@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ class Answerer:
     context: dict[str, Any]
     """What the runner says of the machine, this process and the runtime."""
 
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    """Several cameras may share it; the runtime has one inference at a time."""
+
     def conditions(self) -> dict[str, Any]:
         """Under which times are measured: machine, threads, runtime and its version."""
         return {key: self.context[key] for key in _CONDITIONS}
@@ -42,7 +46,8 @@ class Answerer:
     def infer(self, encoded: Encoded) -> dict[str, Tensor]:
         """Outputs of the source model; DeviceError where the runtime fails."""
         try:
-            return self.engine.answer(encoded.tensors)
+            with self._turn:
+                return self.engine.answer(encoded.tensors)
         except RunnerError as error:
             raise DeviceError(f"{self.bundle.path}: {error}") from error
 

@@ -18,13 +18,16 @@ def event_line(result: Result) -> str:
     """``{"frame": index, "time_ms": …, "boxes" or "classes" or "regions": […]}``, keys sorted, without a newline.
 
     The same text for the same answer: scores to 3 decimals, boxes [left, top, right, bottom] to 0.1 pixel of the frame.
-    Boxes that are followed have a ``track``; ``happenings`` are there when there are any.
+    Boxes that are followed have a ``track``; ``happenings`` are there when there are any, ``camera``
+    where there are several.
     """
     facts = {
         "frame": result.frame.index,
         "time_ms": round(result.frame.time_ms, 3),
         **result.prediction.facts(),
     }
+    if result.camera:
+        facts["camera"] = result.camera
     if result.analysis:
         for box, track in zip(facts["boxes"], result.analysis.tracks, strict=True):
             if track is not None:

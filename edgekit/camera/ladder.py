@@ -27,6 +27,9 @@ class Limits:
     """Of the hottest sensor."""
 
 
+NO_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """A step to ``rung`` (0 is the top) and why."""

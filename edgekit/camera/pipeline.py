@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 from edgekit.camera.analysis import Analysis, Analyst
 from edgekit.camera.answering import Answerer
+from edgekit.camera.degrading import Degrading
 from edgekit.camera.frames import Frame, Source
 from edgekit.camera.reading import Reader
 from edgekit.camera.slot import Slot
@@ -43,6 +43,8 @@ class Result:
     prediction: Prediction
     analysis: Analysis | None = None
     """Where boxes are followed."""
+    camera: str | None = None
+    """Name of its source, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class _Under(Generic[_A]):
     """A frame on its way."""
 
     frame: Frame
+    answerer: Answerer
     content: _A
 
 
@@ -67,11 +70,15 @@ class Pipeline:
         frames: int | None = None,
         analyst: Analyst | None = None,
         reader: Reader | None = None,
+        degrading: Degrading | None = None,
+        camera: str | None = None,
     ) -> None:
         """``frames``: end after so many have been captured. Within post-processing ``analyst`` follows boxes, and
-        ``reader`` reads regions of text.
+        ``reader`` reads regions of text. ``degrading``: says who answers, in place of ``answerer``. ``camera``: a name
+        that its results bear.
         """
         self.answerer, self.source, self.analyst, self.reader = answerer, source, analyst, reader
+        self.degrading, self._camera = degrading, camera
         self.times = Times()
         self.captured = self.put_out = 0
         self._most = frames
@@ -108,7 +115,7 @@ class Pipeline:
             slot.stop()
 
     def __iter__(self) -> Iterator[Result]:
-        with _quick_switches():
+        with _QUICK_SWITCHES:
             yield from self._results()
 
     def _results(self) -> Iterator[Result]:
@@ -118,10 +125,13 @@ class Pipeline:
                 self.put_out += 1
                 try:
                     with self.times.of("output"):
-                        yield Result(under.frame, *under.content)
+                        yield Result(under.frame, *under.content, camera=self._camera)
                 finally:
-                    self.times.came_out(under.frame.captured_s)
                     self._ended_s = perf_counter()
+                    age_ms = (self._ended_s - under.frame.captured_s) * 1000
+                    self.times.came_out(age_ms)
+                if self.degrading:
+                    self.degrading.came_out(age_ms)
             if self._failures:
                 raise self._failures[0]
         finally:
@@ -131,26 +141,25 @@ class Pipeline:
                 thread.join(_JOIN_S)
 
     def _start(self) -> list[threading.Thread]:
-        answerer = self.answerer
         works: list[Callable[[], None]] = [
             self._capture,
             lambda: self._stage(
                 "preprocess",
                 self._captured,
                 self._prepared,
-                lambda under: answerer.prepare(under.frame.image),
+                lambda under: under.answerer.prepare(under.frame.image),
             ),
             lambda: self._stage(
                 "inference",
                 self._prepared,
                 self._inferred,
-                lambda under: (answerer.infer(under.content), under.content.meta),
+                lambda under: (under.answerer.infer(under.content), under.content.meta),
             ),
             lambda: self._stage(
                 "postprocess",
                 self._inferred,
                 self._decoded,
-                lambda under: self._understand(under.frame, answerer.decode(*under.content)),
+                lambda under: self._understand(under.frame, under.answerer.decode(*under.content)),
             ),
         ]
         self._started_s = self._ended_s = perf_counter()
@@ -193,7 +202,8 @@ class Pipeline:
                 if frame is None:
                     return
                 self.captured += 1
-                if not self._captured.put(_Under(frame, None)):
+                answerer = self.degrading.answerer() if self.degrading else self.answerer
+                if answerer and not self._captured.put(_Under(frame, answerer, None)):
                     return
         finally:
             self._captured.end()
@@ -213,19 +223,31 @@ class Pipeline:
             while (under := before.take()) is not None:
                 with self.times.of(stage):
                     content = work(under)
-                if not after.put(_Under(under.frame, content)):
+                if not after.put(_Under(under.frame, under.answerer, content)):
                     return
         finally:
             before.stop()
             after.end()
 
 
-@contextmanager
-def _quick_switches() -> Iterator[None]:
-    """Let threads of this process hand over Python's lock sooner, for as long as a pipeline runs."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _SWITCH_S))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+class _QuickSwitches:
+    """Let threads of this process hand over Python's lock sooner, for as long as any pipeline runs."""
+
+    def __init__(self) -> None:
+        self._lock, self._running, self._before_s = threading.Lock(), 0, 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._running:
+                self._before_s = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._before_s, _SWITCH_S))
+            self._running += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._running -= 1
+            if not self._running:
+                sys.setswitchinterval(self._before_s)
+
+
+_QUICK_SWITCHES = _QuickSwitches()

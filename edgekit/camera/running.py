@@ -1,202 +1,147 @@
-"""From a bundle and a source to sinks and a summary; and the same for a replay that must repeat itself."""
+"""From work and sources to sinks and a summary."""
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.camera.analysis import Analyst, check_followed
-from edgekit.camera.answering import open_bundle
-from edgekit.camera.events import difference, event_line, read_events
+from edgekit.camera.frames import Source
 from edgekit.camera.live import TIMEOUT_S
-from edgekit.camera.opening import open_source, open_stored
+from edgekit.camera.opening import open_source
 from edgekit.camera.pipeline import Pipeline, Result
-from edgekit.camera.reading import READS, Reader, check_finds_text
-from edgekit.camera.scene import read_scene
 from edgekit.camera.serving import LivePage, read_address
 from edgekit.camera.sinks import EventFile, Sink, VideoFile, check_video_name
-
-
-def run_camera(
-    bundle: Path,
-    spec: str,
-    *,
-    events: str | None = None,
-    video: Path | None = None,
-    realtime: bool = False,
-    track: bool = False,
-    scene: Path | None = None,
-    read_with: Path | None = None,
-    serve: str | None = None,
-    edit: bool = False,
-    frames: int | None = None,
-    threads: int = 1,
-    timeout_s: float = TIMEOUT_S,
-    told: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
-    """Answer the frames of ``spec`` until it ends, ``frames`` have been captured, or Ctrl-C or SIGTERM.
-
-    ``events``: file for lines of JSON, "-" for stdout; ``video``: annotated .mp4 or .avi. ``track``: follow what is
-    found; ``scene``: file of lines and zones, for which it is followed too. ``read_with``: bundle that reads the text
-    that is found. ``serve``: [HOST:]PORT of the live page; ``edit``: it may change the scene's file, which then need
-    not be there yet. Returns counts, rates and times as JSON types; ``told`` hears of interruptions and of the page's
-    URL. Raises EdgekitError.
-    """
-    if video:
-        check_video_name(video)
-    address = read_address(serve) if serve else None
-    edited = scene if edit else None
-    if edited and not edited.exists():
-        track, scene = True, None
-    make = open_bundles(bundle, threads=threads, track=track, scene=scene, read_with=read_with)
-    # opened last: what is live runs on while a model loads
-    source = open_source(spec, realtime=realtime, timeout_s=timeout_s)
-    sinks: list[Sink] = [*([EventFile(events)] if events else [])]
-    sinks += [VideoFile(video, source.rate_fps)] if video else []
-    pipeline = make(source, frames=frames)
-    sinks += [LivePage(address, pipeline, edited=edited, told=told)] if address else []
-    sizes: list[dict[str, int]] = []
-    gaps = 0
-    with ExitStack() as stack, stopped_by_signals(pipeline):
-        opened = [stack.enter_context(sink) for sink in sinks]
-        for result in pipeline:
-            _note_size(sizes, result)
-            for sink in opened:
-                sink.write(result)
-            for gap_s in source.gaps[gaps:]:
-                told(f"{source.name}: connected again after {gap_s:.1f} s without a frame")
-            gaps = len(source.gaps)
-    return _facts(pipeline, sizes)
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """Every frame of a clip answered in order."""
-
-    lines: tuple[str, ...]
-    """An event a frame, as far as they were compared."""
-    difference: str | None
-    """The first one to what was expected: frame, what differs, both values."""
-    facts: dict[str, Any]
-
-
-def replay(
-    clip: Path,
-    bundle: Path,
-    *,
-    expect: Path | None,
-    track: bool = False,
-    scene: Path | None = None,
-    read_with: Path | None = None,
-    threads: int = 1,
-) -> Replay:
-    """Answer every frame of a clip or folder in order, and compare with the events in ``expect``.
-
-    It ends at the first difference. Raises EdgekitError.
-    """
-    expected = read_events(expect) if expect else None
-    make = open_bundles(bundle, threads=threads, track=track, scene=scene, read_with=read_with)
-    pipeline = make(open_stored(clip))
-    lines: list[str] = []
-    found = None
-    sizes: list[dict[str, int]] = []
-    with stopped_by_signals(pipeline, repeat=True):
-        for result in pipeline:
-            _note_size(sizes, result)
-            lines.append(event_line(result))
-            if expected is not None:
-                wanted = expected[len(lines) - 1] if len(lines) <= len(expected) else None
-                found = difference(wanted, lines[-1])
-                if found:
-                    break
-    if expected is not None and found is None and len(lines) < len(expected):
-        found = difference(expected[len(lines)], None)
-    return Replay(tuple(lines), found, _facts(pipeline, sizes))
-
-
-def open_bundles(
-    bundle: Path,
-    *,
-    threads: int,
-    track: bool = False,
-    scene: Path | None = None,
-    read_with: Path | None = None,
-) -> Callable[..., Pipeline]:
-    """What makes a pipeline of a source: everything else that it needs is open, and what is wrong with it was raised."""
-    analyst = Analyst(read_scene(scene) if scene else None) if track or scene else None
-    answerer = open_bundle(bundle, threads=threads)
-    if analyst:
-        check_followed(answerer)
-    if read_with:
-        check_finds_text(answerer)
-    reader = Reader(open_bundle(read_with, threads=threads, tasks=(READS,))) if read_with else None
-    return partial(Pipeline, answerer, analyst=analyst, reader=reader)
-
-
-@contextmanager
-def stopped_by_signals(pipeline: Pipeline, *, repeat: bool = False) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run; files are whole and the summary follows. A second one ends the process.
-
-    ``repeat``: half a run is worth nothing; raise KeyboardInterrupt once the threads have ended.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    stopped: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, _: object) -> None:
-        stopped.append(number)
-        pipeline.stop()
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if stopped and repeat:
-        raise KeyboardInterrupt
-
-
-def _note_size(sizes: list[dict[str, int]], result: Result) -> None:
-    """Note the first frame of each new size, a few at most."""
-    height, width = result.frame.image.shape[:2]
-    if len(sizes) < _NOTED_SIZES and (
-        not sizes or (sizes[-1]["width"], sizes[-1]["height"]) != (width, height)
-    ):
-        sizes.append({"frame": result.frame.index, "width": width, "height": height})
-
+from edgekit.camera.stopping import stopped_by_signals
+from edgekit.camera.together import together
+from edgekit.camera.work import OpenWork, Work
+from edgekit.errors import CameraError
 
 _NOTED_SIZES = 8
 
 
-def _facts(pipeline: Pipeline, sizes: list[dict[str, int]]) -> dict[str, Any]:
-    source, answerer = pipeline.source, pipeline.answerer
-    return {
-        "bundle": str(answerer.bundle.path),
-        "task": answerer.contract.schema.task,
-        "source": source.name,
-        "live": source.live,
-        "sizes": sizes,
-        "captured": pipeline.captured,
-        "frames": pipeline.put_out,
-        "dropped": pipeline.dropped,
-        "seconds": pipeline.seconds,
-        "frames_per_s": pipeline.put_out / pipeline.seconds if pipeline.seconds > 0 else None,
-        "stages_ms": pipeline.times.stages_ms(),
-        "age_ms": pipeline.times.age_ms(),
-        "gaps_s": list(source.gaps),
-        "counts": pipeline.analyst.counts() if pipeline.analyst else None,
-        "kind": "measured",
-        "context": answerer.conditions(),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """Where frames come from."""
+
+    sources: Sequence[str]
+    realtime: bool = False
+    frames: int | None = None
+    """End after so many have been captured, of each."""
+    timeout_s: float = TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where answers go."""
+
+    events: str | None = None
+    """File for lines of JSON, "-" for stdout."""
+    video: Path | None = None
+    """Annotated .mp4 or .avi; of several cameras the name gets their number."""
+    serve: str | None = None
+    """[HOST:]PORT of the live page."""
+    edit: bool = False
+    """It may change the scene's file, which then need not be there yet."""
+
+
+def run_camera(
+    work: Work, given: Input, output: Output, *, told: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Answer frames until every source ends, ``given.frames`` have been captured, or Ctrl-C or SIGTERM.
+
+    Returns counts, rates and times as JSON types, of several sources a list ``cameras``; ``told`` hears of interruptions,
+    of the page's URL and of what goes wrong with one of several. Raises EdgekitError.
+    """
+    if output.video:
+        check_video_name(output.video)
+    address = read_address(output.serve) if output.serve else None
+    if address and len(given.sources) > 1:
+        raise CameraError("the live page shows one camera; start one command for each, on a port of its own")
+    edited = work.scene if output.edit else None
+    if edited and not edited.exists():
+        work = replace(work, track=True, scene=None)
+    opened = OpenWork(work)
+    # opened last: what is live runs on while a model loads
+    sources = _open_sources(given)
+    names = [source.name if len(sources) > 1 else None for source in sources]
+    pipelines = [
+        opened.pipeline(source, frames=given.frames, camera=name, told=told)
+        for source, name in zip(sources, names, strict=True)
+    ]
+    sinks: list[Sink] = [EventFile(output.events)] if output.events else []
+    for number, (source, name) in enumerate(zip(sources, names, strict=True)):
+        if output.video:
+            path = output.video.with_stem(f"{output.video.stem}-{number}") if name else output.video
+            sinks.append(VideoFile(path, source.rate_fps, name))
+    sinks += [LivePage(address, pipelines[0], edited=edited, told=told)] if address else []
+    summaries = [Summary(pipeline) for pipeline in pipelines]
+    with ExitStack() as stack, stopped_by_signals(pipelines):
+        open_sinks = [stack.enter_context(sink) for sink in sinks]
+        for number, result in together(pipelines, told=told):
+            summaries[number].note(result)
+            for sink in open_sinks:
+                sink.write(result)
+            for gap_s in summaries[number].new_gaps_s():
+                told(f"{sources[number].name}: connected again after {gap_s:.1f} s without a frame")
+    facts = [summary.facts() for summary in summaries]
+    return facts[0] if len(facts) == 1 else {"cameras": facts}
+
+
+def _open_sources(given: Input) -> list[Source]:
+    """All of them, or none."""
+    with ExitStack() as stack:
+        sources = []
+        for spec in given.sources:
+            sources.append(open_source(spec, realtime=given.realtime, timeout_s=given.timeout_s))
+            stack.callback(sources[-1].close)
+        stack.pop_all()
+    return sources
+
+
+class Summary:
+    """What there is to say of a pipeline's run."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._sizes: list[dict[str, int]] = []
+        self._gaps = 0
+
+    def note(self, result: Result) -> None:
+        """The first frame of each new size, a few at most."""
+        height, width = result.frame.image.shape[:2]
+        if len(self._sizes) < _NOTED_SIZES and (
+            not self._sizes or (self._sizes[-1]["width"], self._sizes[-1]["height"]) != (width, height)
+        ):
+            self._sizes.append({"frame": result.frame.index, "width": width, "height": height})
+
+    def new_gaps_s(self) -> tuple[float, ...]:
+        """Of the source, since the last call."""
+        gaps = self._pipeline.source.gaps
+        before, self._gaps = self._gaps, len(gaps)
+        return gaps[before:]
+
+    def facts(self) -> dict[str, Any]:
+        pipeline = self._pipeline
+        source, answerer, degrading = pipeline.source, pipeline.answerer, pipeline.degrading
+        return {
+            "bundle": str(answerer.bundle.path),
+            "task": answerer.contract.schema.task,
+            "source": source.name,
+            "live": source.live,
+            "sizes": self._sizes,
+            "captured": pipeline.captured,
+            "frames": pipeline.put_out,
+            "dropped": pipeline.dropped,
+            "seconds": pipeline.seconds,
+            "frames_per_s": pipeline.put_out / pipeline.seconds if pipeline.seconds > 0 else None,
+            "stages_ms": pipeline.times.stages_ms(),
+            "age_ms": pipeline.times.age_ms(),
+            "gaps_s": list(source.gaps),
+            "counts": pipeline.analyst.counts() if pipeline.analyst else None,
+            "degrading": degrading.facts() if degrading else None,
+            "kind": "measured",
+            "context": answerer.conditions(),
+        }

@@ -61,9 +61,10 @@ class VideoFile:
     A frame is shown until the next one's time, so that what was dropped makes the video no faster.
     """
 
-    def __init__(self, path: Path, rate_fps: float | None) -> None:
-        """CameraError where the name has no suffix that is written."""
+    def __init__(self, path: Path, rate_fps: float | None, camera: str | None = None) -> None:
+        """``camera``: of several, whose frames it takes. CameraError where the name has no suffix that is written."""
         check_video_name(path)
+        self._camera = camera
         self._path, self._rate_fps = path, rate_fps or DEFAULT_FPS
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
@@ -74,6 +75,8 @@ class VideoFile:
         return self
 
     def write(self, result: Result) -> None:
+        if result.camera != self._camera:
+            return
         image = drawn(result)
         if self._writer is None:
             self._size = (image.shape[1], image.shape[0])

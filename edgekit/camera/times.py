@@ -34,9 +34,9 @@ class Times:
         finally:
             self._stages[stage].add((perf_counter() - started) * 1000)
 
-    def came_out(self, captured_s: float) -> None:
-        """A frame that was captured then has been put out now."""
-        self._ages.add((perf_counter() - captured_s) * 1000)
+    def came_out(self, age_ms: float) -> None:
+        """A frame of that age has been put out."""
+        self._ages.add(age_ms)
 
     def stages_ms(self) -> dict[str, dict[str, float | int | None] | None]:
         return {stage: percentiles(list(samples.newest_ms)) for stage, samples in self._stages.items()}

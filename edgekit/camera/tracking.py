@@ -16,6 +16,15 @@ _CERTAIN = 0.25
 """Score from which a box begins a track; a lower one only goes on with one (ultralytics' defaults of ByteTrack)."""
 
 
+def check_tracking() -> None:
+    """CameraError with what to install where the package is missing."""
+    if importlib.util.find_spec("trackers") is None:
+        raise CameraError(
+            "following what moves needs the package trackers; pip install 'edgekit-toolchain[tracking]', "
+            "or in a checkout: pip install 'trackers>=2.6'"
+        )
+
+
 class Tracker:
     """ByteTrack: motion and overlap, no look at the picture (Zhang et al., ECCV 2022), by the package ``trackers``.
 
@@ -24,11 +33,7 @@ class Tracker:
 
     def __init__(self) -> None:
         """CameraError where the package is not installed."""
-        if importlib.util.find_spec("trackers") is None:
-            raise CameraError(
-                "following what moves needs the package trackers; pip install 'edgekit-toolchain[tracking]', "
-                "or in a checkout: pip install 'trackers>=2.6'"
-            )
+        check_tracking()
         # matplotlib and scipy come with it: a second that only who tracks pays
         import supervision
         from trackers import ByteTrackTracker

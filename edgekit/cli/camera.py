@@ -35,12 +35,12 @@ ReadOption = Annotated[
 def run(
     bundle: BundleArgument,
     source: Annotated[
-        str,
+        list[str],
         typer.Option(
             "-s",
             "--source",
             help="A camera (0, /dev/video0), rtsp:// or http:// address, video file, folder of images, "
-            "or synthetic:640x480@30.",
+            "or synthetic:640x480@30; repeatable, all share the model.",
         ),
     ],
     events: Annotated[
@@ -66,6 +66,19 @@ def run(
     edit: Annotated[
         bool, typer.Option("--edit", help="Let the live page write the file of --scene.")
     ] = False,
+    max_age: Annotated[
+        float | None, typer.Option(min=1, help="Do less while answers are older than so many ms.")
+    ] = None,
+    max_temperature: Annotated[
+        float | None, typer.Option(min=1, help="Do less while a sensor is hotter than so many °C.")
+    ] = None,
+    degrade_to: Annotated[
+        list[Path] | None,
+        typer.Option(help="A cheaper bundle to do less with, before frames are skipped; repeatable."),
+    ] = None,
+    rung: Annotated[
+        int | None, typer.Option(min=0, help="Stay on this rung: 0 the bundle, 1 the next cheaper way, …")
+    ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="End after so many captured frames.")] = None,
     threads: ThreadsOption = 1,
     timeout: Annotated[
@@ -79,7 +92,9 @@ def run(
 
     Example: edgekit camera run out/blazeface-host.edgekit --source 0 --events -
     """
-    from edgekit.camera.running import run_camera
+    from edgekit.camera.ladder import Limits
+    from edgekit.camera.running import Input, Output, run_camera
+    from edgekit.camera.work import Work
 
     if events == "-" and json:
         raise typer.BadParameter("--events - and --json both write to stdout; give --events a file")
@@ -87,28 +102,32 @@ def run(
         raise typer.BadParameter(
             "--edit is for the page of --serve, and writes the file of --scene; give both"
         )
-    found = run_camera(
-        bundle,
-        source,
-        events=events,
-        video=out,
+    work = Work(
+        bundle=bundle,
+        threads=threads,
         track=track,
         scene=scene,
         read_with=read_with,
-        serve=serve,
-        edit=edit,
-        realtime=realtime,
-        frames=frames,
-        threads=threads,
-        timeout_s=timeout,
+        limits=Limits(age_ms=max_age, temperature_c=max_temperature),
+        degrade_to=tuple(degrade_to or ()),
+        rung=rung,
+    )
+    found = run_camera(
+        work,
+        Input(sources=source, realtime=realtime, frames=frames, timeout_s=timeout),
+        Output(events=events, video=out, serve=serve, edit=edit),
         told=note,
     )
     if json:
         print_json(found)
-    elif events == "-":
-        note(_headline(found))
-    else:
-        _print(found)
+        return
+    for each in found.get("cameras", [found]):
+        say = note if events == "-" else typer.echo
+        if "cameras" in found:
+            say(f"{each['source']}:")
+        if events != "-":
+            _print(each)
+        say(_headline(each))
 
 
 @app.command("replay")
@@ -135,7 +154,8 @@ def replay(
 
     Example: edgekit camera replay clip.mp4 --bundle net.edgekit --expect clip.jsonl
     """
-    from edgekit.camera.running import replay as run_replay
+    from edgekit.camera.replaying import replay as run_replay
+    from edgekit.camera.work import Work
 
     if expect and out:
         raise typer.BadParameter("--out is for a replay without --expect")
@@ -144,9 +164,8 @@ def replay(
         raise CameraError(
             f"{target}: is there already; compare with --expect {target}, or replace it with --force"
         )
-    found = run_replay(
-        clip, bundle, expect=expect, track=track, scene=scene, read_with=read_with, threads=threads
-    )
+    work = Work(bundle=bundle, threads=threads, track=track, scene=scene, read_with=read_with)
+    found = run_replay(clip, work, expect=expect)
     if not expect:
         _write(target, found.lines)
     if json:
@@ -174,7 +193,6 @@ def _print(found: dict[str, Any]) -> None:
     print_table(["stage", "p50>", "p99>"], rows)
     for place, counts in (found["counts"] or {}).items():
         typer.echo(f"{place}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
-    typer.echo(_headline(found))
 
 
 def _headline(found: dict[str, Any]) -> str:

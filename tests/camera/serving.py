@@ -16,8 +16,8 @@ from typing import Any
 from edgekit.camera.frames import Frame, Source
 from edgekit.camera.opening import open_source, open_stored
 from edgekit.camera.pipeline import Pipeline
-from edgekit.camera.running import open_analysed
 from edgekit.camera.serving import LivePage, read_address
+from edgekit.camera.work import OpenWork, Work
 
 PATIENCE_S = 30.0
 """Of a machine that is busy with other tests."""
@@ -104,9 +104,8 @@ def served(
 ) -> Iterator[Served]:
     """From the first frame on, until the test has what it wants; errors of the pipeline are the test's."""
     there = scene if scene and scene.exists() else None
-    answerer, analyst = open_analysed(bundle, threads=1, track=scene is not None, scene=there)
     opened = open_source(source) if isinstance(source, str) else source
-    pipeline = Pipeline(answerer, opened, analyst=analyst)
+    pipeline = OpenWork(Work(bundle=bundle, track=scene is not None, scene=there)).pipeline(opened)
     told: list[str] = []
     failures: list[BaseException] = []
 

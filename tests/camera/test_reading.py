@@ -13,7 +13,8 @@ import pytest
 import edgekit
 from edgekit.camera.answering import open_bundle
 from edgekit.camera.reading import READS, Reader, cut_out, split
-from edgekit.camera.running import replay
+from edgekit.camera.replaying import replay
+from edgekit.camera.work import Work
 from edgekit.contracts import Text, TextRegion, TextRegions
 from edgekit.contracts.types import Image
 from edgekit.data.images import read_image
@@ -60,7 +61,7 @@ def test_a_page_is_read_line_by_line(finder: Path, reader: Path, tmp_path: Path)
     assert lines[1].replace(" ", "") == "Letusfirstdeterminemarkersofthecoinsandthe"
     assert lines[3].replace(" ", "") == "unambiguouslyaseitherobjectorbackground.Here,"
     assert all(region.text and region.text.score > 0.9 for region in seen.prediction.regions)
-    (line,) = replay(tmp_path, finder, expect=None, read_with=reader).lines
+    (line,) = replay(tmp_path, Work(bundle=finder, read_with=reader)).lines
     assert [region["text"] for region in json.loads(line)["regions"]] == lines
 
 

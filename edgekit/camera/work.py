@@ -1,0 +1,95 @@
+"""What is to be done with each frame: as the user asks for it, and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.camera.analysis import Analyst, check_followed
+from edgekit.camera.answering import Answerer, open_bundle
+from edgekit.camera.degrading import Degrading
+from edgekit.camera.frames import Source
+from edgekit.camera.ladder import NO_LIMITS, Limits
+from edgekit.camera.pipeline import Pipeline
+from edgekit.camera.reading import READS, Reader, check_finds_text
+from edgekit.camera.scene import Scene, read_scene
+from edgekit.camera.tracking import check_tracking
+from edgekit.errors import CameraError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Everything but where frames come from and answers go."""
+
+    bundle: Path
+    threads: int = 1
+    track: bool = False
+    """Follow what is found from frame to frame."""
+    scene: Path | None = None
+    """File of lines and zones, for which it is followed too."""
+    read_with: Path | None = None
+    """Bundle that reads the text that ``bundle`` finds."""
+    limits: Limits = NO_LIMITS
+    """Beyond them the bundles ``degrade_to`` answer, one after the other, then fewer frames are answered."""
+    degrade_to: tuple[Path, ...] = ()
+    rung: int | None = None
+    """Pins one of these ways, 0 is ``bundle`` itself."""
+
+    @property
+    def degrades(self) -> bool:
+        return bool(self.degrade_to) or self.rung is not None or self.limits != NO_LIMITS
+
+
+class OpenWork:
+    """Bundles and files of a :class:`Work`, open and checked; several pipelines may share them."""
+
+    def __init__(self, work: Work) -> None:
+        """EdgekitError with what is wrong, what takes no time to find out first."""
+        self._follows = work.track or work.scene is not None
+        self._scene: Scene | None = read_scene(work.scene) if work.scene else None
+        if self._follows:
+            check_tracking()
+        self._work = work
+        self.answerer = open_bundle(work.bundle, threads=work.threads)
+        if self._follows:
+            check_followed(self.answerer)
+        self._reader = self._open_reader()
+        self._others = [open_bundle(path, threads=work.threads) for path in work.degrade_to]
+
+    def pipeline(
+        self,
+        source: Source,
+        *,
+        frames: int | None = None,
+        camera: str | None = None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> Pipeline:
+        """For one source, called ``camera`` among several; ``told`` hears when it does less or more.
+
+        CameraError where the source cannot have it.
+        """
+        return Pipeline(
+            self.answerer,
+            source,
+            frames=frames,
+            analyst=Analyst(self._scene) if self._follows else None,
+            reader=self._reader,
+            camera=camera,
+            degrading=self._degrading(source, told) if self._work.degrades else None,
+        )
+
+    def _open_reader(self) -> Reader | None:
+        work = self._work
+        if work.read_with is None:
+            return None
+        check_finds_text(self.answerer)
+        return Reader(open_bundle(work.read_with, threads=work.threads, tasks=(READS,)))
+
+    def _degrading(self, source: Source, told: Callable[[str], None]) -> Degrading:
+        if not source.live:
+            raise CameraError(
+                f"{source.name}: of a file every frame is answered; doing less goes with --realtime, or what is live"
+            )
+        answerers: list[Answerer] = [self.answerer, *self._others]
+        return Degrading(answerers, self._work.limits, pinned=self._work.rung, told=told)
