@@ -21,6 +21,8 @@ def camera(
     *,
     track: bool = False,
     scene: str | Path | None = None,
+    redact: str | None = None,
+    redact_with: str | Path | None = None,
     realtime: bool = False,
     frames: int | None = None,
     threads: int = 1,
@@ -32,7 +34,9 @@ def camera(
     images, or ``synthetic:WIDTHxHEIGHT@FPS``. Of what is live, frames that are not asked for in time are dropped,
     so that the next one is always the newest; of files, every frame comes unless they play in ``realtime``.
     ``track``: number what is found from one frame to the next; ``scene``: a file of lines and zones, for which that
-    is done too. ``frames``: end after so many have been captured. Raises EdgekitError; leaving the loop ends the threads.
+    is done too. ``redact``: cover ``"faces"``, ``"people"`` or ``"faces,people"`` on every frame before it comes out;
+    ``redact_with``: a bundle that finds them where the first does not. ``frames``: end after so many have been captured.
+    Raises EdgekitError; leaving the loop ends the threads.
 
     >>> import edgekit
     >>> for seen in edgekit.camera("out/blazeface-host.edgekit", 0):
@@ -41,13 +45,17 @@ def camera(
     # OpenCV and the runtime are imported when frames are wanted
     from edgekit.camera.opening import open_source
     from edgekit.camera.pipeline import Pipeline
+    from edgekit.camera.redaction import open_redactor
     from edgekit.camera.running import open_analysed
 
     answerer, analyst = open_analysed(
         Path(bundle), threads=threads, track=track, scene=Path(scene) if scene else None
     )
+    redactor = open_redactor(
+        answerer, redact, with_bundle=Path(redact_with) if redact_with else None, threads=threads
+    )
     opened = open_source(str(source), realtime=realtime, timeout_s=timeout_s)
-    return iter(Pipeline(answerer, opened, frames=frames, analyst=analyst))
+    return iter(Pipeline(answerer, opened, frames=frames, analyst=analyst, redactor=redactor))
 
 
 class _Callable(ModuleType):

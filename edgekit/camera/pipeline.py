@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from edgekit.camera.analysis import Analysis, Analyst
 from edgekit.camera.answering import Answerer
 from edgekit.camera.frames import Frame, Source
+from edgekit.camera.redaction import Redactor
 from edgekit.camera.slot import Slot
 from edgekit.camera.times import Stage, Times
 from edgekit.contracts import Encoded, Geometry, Prediction, Tensor
@@ -59,10 +60,19 @@ class Pipeline:
     """
 
     def __init__(
-        self, answerer: Answerer, source: Source, *, frames: int | None = None, analyst: Analyst | None = None
+        self,
+        answerer: Answerer,
+        source: Source,
+        *,
+        frames: int | None = None,
+        analyst: Analyst | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
-        """``frames``: end after so many have been captured. ``analyst``: looks at what comes out of post-processing."""
-        self.answerer, self.source, self.analyst = answerer, source, analyst
+        """``frames``: end after so many have been captured. ``analyst``: looks at what comes out of post-processing.
+
+        ``redactor``: covers the frames; no frame that it fails at comes out.
+        """
+        self.answerer, self.source, self.analyst, self.redactor = answerer, source, analyst, redactor
         self.times = Times()
         self.captured = self.put_out = 0
         self._most = frames
@@ -136,7 +146,7 @@ class Pipeline:
                 "postprocess",
                 self._inferred,
                 self._decoded,
-                lambda under: self._understand(under.frame, answerer.decode(*under.content)),
+                lambda under: self._understand(under.frame, *under.content),
             ),
         ]
         self._started_s = self._ended_s = perf_counter()
@@ -145,7 +155,10 @@ class Pipeline:
             thread.start()
         return threads
 
-    def _understand(self, frame: Frame, prediction: Prediction) -> _Answer:
+    def _understand(self, frame: Frame, outputs: dict[str, Tensor], geometry: Geometry | None) -> _Answer:
+        prediction = self.answerer.decode(outputs, geometry)
+        if self.redactor:
+            prediction = self.redactor.redact(frame, outputs, geometry, prediction)
         return prediction, self.analyst.analyse(frame, prediction) if self.analyst else None
 
     def _next(self) -> _Under[_Answer] | None:

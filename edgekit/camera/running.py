@@ -16,6 +16,7 @@ from edgekit.camera.events import difference, event_line, read_events
 from edgekit.camera.live import TIMEOUT_S
 from edgekit.camera.opening import open_source, open_stored
 from edgekit.camera.pipeline import Pipeline, Result
+from edgekit.camera.redaction import open_redactor
 from edgekit.camera.scene import read_scene
 from edgekit.camera.sinks import EventFile, Sink, VideoFile, check_video_name
 
@@ -29,6 +30,8 @@ def run_camera(
     realtime: bool = False,
     track: bool = False,
     scene: Path | None = None,
+    redact: str | None = None,
+    redact_with: Path | None = None,
     frames: int | None = None,
     threads: int = 1,
     timeout_s: float = TIMEOUT_S,
@@ -37,17 +40,19 @@ def run_camera(
     """Answer the frames of ``spec`` until it ends, ``frames`` have been captured, or Ctrl-C or SIGTERM.
 
     ``events``: file for lines of JSON, "-" for stdout; ``video``: annotated .mp4 or .avi. ``track``: follow what is
-    found; ``scene``: file of lines and zones, for which it is followed too. Returns counts, rates and
-    times as JSON types; ``told`` hears of interruptions. Raises EdgekitError.
+    found; ``scene``: file of lines and zones, for which it is followed too. ``redact``: "faces", "people" or
+    "faces,people" are covered, which the bundle ``redact_with`` finds where the first does not. Returns counts, rates
+    and times as JSON types; ``told`` hears of interruptions. Raises EdgekitError.
     """
     if video:
         check_video_name(video)
     answerer, analyst = open_analysed(bundle, threads=threads, track=track, scene=scene)
+    redactor = open_redactor(answerer, redact, with_bundle=redact_with, threads=threads)
     # opened last: what is live runs on while a model loads
     source = open_source(spec, realtime=realtime, timeout_s=timeout_s)
     sinks: list[Sink] = [*([EventFile(events)] if events else [])]
     sinks += [VideoFile(video, source.rate_fps)] if video else []
-    pipeline = Pipeline(answerer, source, frames=frames, analyst=analyst)
+    pipeline = Pipeline(answerer, source, frames=frames, analyst=analyst, redactor=redactor)
     sizes: list[dict[str, int]] = []
     gaps = 0
     with ExitStack() as stack, stopped_by_signals(pipeline):
@@ -176,6 +181,7 @@ def _facts(pipeline: Pipeline, sizes: list[dict[str, int]]) -> dict[str, Any]:
         "age_ms": pipeline.times.age_ms(),
         "gaps_s": list(source.gaps),
         "counts": pipeline.analyst.counts() if pipeline.analyst else None,
+        "redaction": pipeline.redactor.facts() if pipeline.redactor else None,
         "kind": "measured",
         "context": {key: context[key] for key in _CONDITIONS},
     }

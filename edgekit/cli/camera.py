@@ -46,6 +46,13 @@ def run(
     ] = None,
     track: TrackOption = False,
     scene: SceneOption = None,
+    redact: Annotated[
+        str | None,
+        typer.Option(help="Cover before anything is written or sent: faces, people, or both with a comma."),
+    ] = None,
+    redact_with: Annotated[
+        Path | None, typer.Option(help="A bundle that finds them, where BUNDLE does not.")
+    ] = None,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play a file at its own rate, and drop as a camera would.")
     ] = False,
@@ -73,6 +80,8 @@ def run(
         video=out,
         track=track,
         scene=scene,
+        redact=redact,
+        redact_with=redact_with,
         realtime=realtime,
         frames=frames,
         threads=threads,
