@@ -14,11 +14,15 @@ from edgekit.camera.analysis import Analyst, check_followed
 from edgekit.camera.answering import Answerer, open_bundle
 from edgekit.camera.events import difference, event_line, read_events
 from edgekit.camera.live import TIMEOUT_S
+from edgekit.camera.messages import MessageSink
+from edgekit.camera.mqtt import Mqtt
 from edgekit.camera.opening import open_source, open_stored
+from edgekit.camera.outbox import Transport
 from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.redaction import open_redactor
 from edgekit.camera.scene import read_scene
 from edgekit.camera.sinks import EventFile, Sink, VideoFile, check_video_name
+from edgekit.camera.webhook import Webhook
 
 
 def run_camera(
@@ -32,6 +36,9 @@ def run_camera(
     scene: Path | None = None,
     redact: str | None = None,
     redact_with: Path | None = None,
+    mqtt: str | None = None,
+    webhook: str | None = None,
+    every_frame: bool = False,
     frames: int | None = None,
     threads: int = 1,
     timeout_s: float = TIMEOUT_S,
@@ -41,16 +48,20 @@ def run_camera(
 
     ``events``: file for lines of JSON, "-" for stdout; ``video``: annotated .mp4 or .avi. ``track``: follow what is
     found; ``scene``: file of lines and zones, for which it is followed too. ``redact``: "faces", "people" or
-    "faces,people" are covered, which the bundle ``redact_with`` finds where the first does not. Returns counts, rates
-    and times as JSON types; ``told`` hears of interruptions. Raises EdgekitError.
+    "faces,people" are covered, which the bundle ``redact_with`` finds where the first does not. ``mqtt``,
+    ``webhook``: addresses that what happens is sent to, or ``every_frame``. Returns counts, rates
+    and times as JSON types; ``told`` hears of interruptions, also from threads. Raises EdgekitError.
     """
     if video:
         check_video_name(video)
+    transports: list[Transport] = [*([Mqtt(mqtt)] if mqtt else []), *([Webhook(webhook)] if webhook else [])]
     answerer, analyst = open_analysed(bundle, threads=threads, track=track, scene=scene)
     redactor = open_redactor(answerer, redact, with_bundle=redact_with, threads=threads)
     # opened last: what is live runs on while a model loads
     source = open_source(spec, realtime=realtime, timeout_s=timeout_s)
-    sinks: list[Sink] = [*([EventFile(events)] if events else [])]
+    about = {"bundle": bundle.name, "source": source.name}
+    senders = [MessageSink(to, every_frame=every_frame, about=about, told=told) for to in transports]
+    sinks: list[Sink] = [*senders, *([EventFile(events)] if events else [])]
     sinks += [VideoFile(video, source.rate_fps)] if video else []
     pipeline = Pipeline(answerer, source, frames=frames, analyst=analyst, redactor=redactor)
     sizes: list[dict[str, int]] = []
@@ -64,7 +75,7 @@ def run_camera(
             for gap_s in source.gaps[gaps:]:
                 told(f"{source.name}: connected again after {gap_s:.1f} s without a frame")
             gaps = len(source.gaps)
-    return _facts(pipeline, sizes)
+    return {**_facts(pipeline, sizes), "messages": [sender.facts() for sender in senders]}
 
 
 @dataclass(frozen=True, slots=True)

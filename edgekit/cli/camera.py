@@ -34,6 +34,7 @@ def run(
         typer.Option(
             "-s",
             "--source",
+            envvar="EDGEKIT_SOURCE",
             help="A camera (0, /dev/video0), rtsp:// or http:// address, video file, folder of images, "
             "or synthetic:640x480@30.",
         ),
@@ -53,6 +54,19 @@ def run(
     redact_with: Annotated[
         Path | None, typer.Option(help="A bundle that finds them, where BUNDLE does not.")
     ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            envvar="EDGEKIT_MQTT", help="Send what happens to mqtt[s]://[user:password@]host[:port]/topic."
+        ),
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(envvar="EDGEKIT_WEBHOOK", help="Post what happens to an http:// or https:// address."),
+    ] = None,
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="Send what was found on each frame, too.")
+    ] = False,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play a file at its own rate, and drop as a camera would.")
     ] = False,
@@ -73,6 +87,10 @@ def run(
 
     if events == "-" and json:
         raise typer.BadParameter("--events - and --json both write to stdout; give --events a file")
+    if (mqtt or webhook) and not (scene or every_frame):
+        raise typer.BadParameter(
+            "--mqtt and --webhook send what happens at lines and zones; give --scene, or --every-frame"
+        )
     found = run_camera(
         bundle,
         source,
@@ -82,6 +100,9 @@ def run(
         scene=scene,
         redact=redact,
         redact_with=redact_with,
+        mqtt=mqtt,
+        webhook=webhook,
+        every_frame=every_frame,
         realtime=realtime,
         frames=frames,
         threads=threads,
@@ -91,7 +112,8 @@ def run(
     if json:
         print_json(found)
     elif events == "-":
-        note(_headline(found))
+        for line in _ending(found):
+            note(line)
     else:
         _print(found)
 
@@ -156,7 +178,14 @@ def _print(found: dict[str, Any]) -> None:
     print_table(["stage", "p50>", "p99>"], rows)
     for place, counts in (found["counts"] or {}).items():
         typer.echo(f"{place}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
-    typer.echo(_headline(found))
+    for line in _ending(found):
+        typer.echo(line)
+
+
+def _ending(found: dict[str, Any]) -> list[str]:
+    """What became of the messages, and the line that says it all."""
+    sent = [f"{one['to']}: {one['sent']} messages sent, {one['lost']} lost" for one in found["messages"]]
+    return [*sent, _headline(found)]
 
 
 def _headline(found: dict[str, Any]) -> str:
