@@ -22,7 +22,9 @@ from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.redaction import open_redactor
 from edgekit.camera.scene import read_scene
 from edgekit.camera.sinks import EventFile, Sink, VideoFile, check_video_name
+from edgekit.camera.watchdog import watchdogs
 from edgekit.camera.webhook import Webhook
+from edgekit.runner.memory import peak_bytes
 
 
 def run_camera(
@@ -54,7 +56,7 @@ def run_camera(
     """
     if video:
         check_video_name(video)
-    transports: list[Transport] = [*([Mqtt(mqtt)] if mqtt else []), *([Webhook(webhook)] if webhook else [])]
+    transports = open_transports(mqtt, webhook)
     answerer, analyst = open_analysed(bundle, threads=threads, track=track, scene=scene)
     redactor = open_redactor(answerer, redact, with_bundle=redact_with, threads=threads)
     # opened last: what is live runs on while a model loads
@@ -63,6 +65,7 @@ def run_camera(
     senders = [MessageSink(to, every_frame=every_frame, about=about, told=told) for to in transports]
     sinks: list[Sink] = [*senders, *([EventFile(events)] if events else [])]
     sinks += [VideoFile(video, source.rate_fps)] if video else []
+    sinks += watchdogs()  # last: a sink that hangs is a reason to start anew
     pipeline = Pipeline(answerer, source, frames=frames, analyst=analyst, redactor=redactor)
     sizes: list[dict[str, int]] = []
     gaps = 0
@@ -76,6 +79,11 @@ def run_camera(
                 told(f"{source.name}: connected again after {gap_s:.1f} s without a frame")
             gaps = len(source.gaps)
     return {**_facts(pipeline, sizes), "messages": [sender.facts() for sender in senders]}
+
+
+def open_transports(mqtt: str | None, webhook: str | None) -> list[Transport]:
+    """Ways to the servers at these addresses; CameraError where one is no address. Nothing is connected yet."""
+    return [*([Mqtt(mqtt)] if mqtt else []), *([Webhook(webhook)] if webhook else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +201,7 @@ def _facts(pipeline: Pipeline, sizes: list[dict[str, int]]) -> dict[str, Any]:
         "gaps_s": list(source.gaps),
         "counts": pipeline.analyst.counts() if pipeline.analyst else None,
         "redaction": pipeline.redactor.facts() if pipeline.redactor else None,
+        "peak_bytes": peak_bytes(),
         "kind": "measured",
         "context": {key: context[key] for key in _CONDITIONS},
     }

@@ -87,10 +87,7 @@ def run(
 
     if events == "-" and json:
         raise typer.BadParameter("--events - and --json both write to stdout; give --events a file")
-    if (mqtt or webhook) and not (scene or every_frame):
-        raise typer.BadParameter(
-            "--mqtt and --webhook send what happens at lines and zones; give --scene, or --every-frame"
-        )
+    check_sending(mqtt, webhook, scene, every_frame=every_frame)
     found = run_camera(
         bundle,
         source,
@@ -116,6 +113,14 @@ def run(
             note(line)
     else:
         _print(found)
+
+
+def check_sending(mqtt: str | None, webhook: str | None, scene: Path | None, *, every_frame: bool) -> None:
+    """A server without anything to send to it is a mistake in the command line (exit 2)."""
+    if (mqtt or webhook) and not (scene or every_frame):
+        raise typer.BadParameter(
+            "--mqtt and --webhook send what happens at lines and zones; give --scene, or --every-frame"
+        )
 
 
 @app.command("replay")
