@@ -22,7 +22,7 @@ FOLLOWED_TASKS = ("object-detection", "face-detection")
 """Those that answer with boxes of things."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Answerer:
     """The three steps from a picture to its answer; each may run in a thread of its own."""
 

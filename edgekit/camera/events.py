@@ -18,8 +18,14 @@ def event_line(result: Result) -> str:
     """``{"frame": index, "time_ms": …, "boxes" or "classes" or "regions": […]}``, keys sorted, without a newline.
 
     The same text for the same answer: scores to 3 decimals, boxes [left, top, right, bottom] to 0.1 pixel of the frame.
-    Boxes that are followed have a ``track``; ``happenings`` are there when there are any, ``camera``
-    where there are several.
+    """
+    facts = event_facts(result)
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def event_facts(result: Result) -> dict[str, Any]:
+    """The line's content. Boxes that are followed have a ``track``; ``happenings`` are there when there are any,
+    ``camera`` where there are several.
     """
     facts = {
         "frame": result.frame.index,
@@ -34,7 +40,7 @@ def event_line(result: Result) -> str:
                 box["track"] = track
         if result.analysis.happenings:
             facts["happenings"] = [item.facts() for item in result.analysis.happenings]
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return facts
 
 
 def read_events(path: Path) -> list[str]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 
+from edgekit.camera.addresses import shown
 from edgekit.camera.frames import Frame
+from edgekit.camera.pauses import pauses
 from edgekit.contracts.types import Image
 from edgekit.data.capture import open_capture, rate_of
 from edgekit.errors import CameraError
 
 TIMEOUT_S = 10.0
 """Longest wait for a frame, unless the user says another."""
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0
-"""Between attempts to connect again: doubled from the first to the longest."""
+LONGEST_WAIT_S = 4.0
+"""Between attempts to connect again."""
 SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
 _DEVICE_S = 2.0
 """What an attempt may take beyond its own time-out, to open a socket and to close it."""
@@ -138,7 +139,7 @@ class Stream:
 
     def _again(self, lost_s: float) -> Image | None:
         """The first frame after connecting again; None when closed meanwhile."""
-        for wait_s in _pauses():
+        for wait_s in pauses(LONGEST_WAIT_S):
             self._capture = None
             if self._closed.wait(wait_s):
                 return None
@@ -164,20 +165,6 @@ class Stream:
 
     def close(self) -> None:
         self._closed.set()
-
-
-def shown(url: str) -> str:
-    """The address without a user's name and password."""
-    scheme, _, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-
-
-def _pauses() -> Iterator[float]:
-    wait_s = FIRST_WAIT_S
-    while True:
-        yield wait_s
-        wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
 
 class _Stamps:

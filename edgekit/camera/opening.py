@@ -17,14 +17,19 @@ def open_source(spec: str, *, realtime: bool = False, timeout_s: float = TIMEOUT
     ``realtime``: play a file or folder at its own rate. ``timeout_s``: longest wait for a frame of a camera or stream.
     CameraError where it gives no frames.
     """
-    source = None if spec.startswith((PREFIX, "/dev/", *SCHEMES)) or spec.isdecimal() else _stored(spec)
-    if source:
+    if is_stored(spec):
+        source = _stored(spec)
         return RealTime(source) if realtime else source
     if spec.startswith(PREFIX):
         return Synthetic(spec)
     if spec.startswith(SCHEMES):
         return Stream(spec, timeout_s)
     return V4l2Camera(Path(f"/dev/video{spec}" if spec.isdecimal() else spec), timeout_s)
+
+
+def is_stored(spec: str) -> bool:
+    """Whether a file or folder is meant, be it there or not."""
+    return not (spec.startswith((PREFIX, "/dev/", *SCHEMES)) or spec.isdecimal())
 
 
 def open_stored(path: Path) -> Source:

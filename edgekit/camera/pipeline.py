@@ -18,6 +18,7 @@ from edgekit.camera.answering import Answerer
 from edgekit.camera.degrading import Degrading
 from edgekit.camera.frames import Frame, Source
 from edgekit.camera.reading import Reader
+from edgekit.camera.redaction import Redactor
 from edgekit.camera.slot import Slot
 from edgekit.camera.times import Stage, Times
 from edgekit.contracts import Encoded, Geometry, Prediction, Tensor, TextRegions
@@ -70,15 +71,16 @@ class Pipeline:
         frames: int | None = None,
         analyst: Analyst | None = None,
         reader: Reader | None = None,
+        redactor: Redactor | None = None,
         degrading: Degrading | None = None,
         camera: str | None = None,
     ) -> None:
-        """``frames``: end after so many have been captured. Within post-processing ``analyst`` follows boxes, and
-        ``reader`` reads regions of text. ``degrading``: says who answers, in place of ``answerer``. ``camera``: a name
-        that its results bear.
+        """``frames``: end after so many have been captured. Within post-processing ``reader`` reads regions of text,
+        ``redactor`` covers the frames, of which none comes out that it fails at, and ``analyst`` follows boxes.
+        ``degrading``: says who answers, in place of ``answerer``. ``camera``: a name that results bear.
         """
         self.answerer, self.source, self.analyst, self.reader = answerer, source, analyst, reader
-        self.degrading, self._camera = degrading, camera
+        self.redactor, self.degrading, self._camera = redactor, degrading, camera
         self.times = Times()
         self.captured = self.put_out = 0
         self._most = frames
@@ -159,7 +161,7 @@ class Pipeline:
                 "postprocess",
                 self._inferred,
                 self._decoded,
-                lambda under: self._understand(under.frame, under.answerer.decode(*under.content)),
+                lambda under: self._understand(under.frame, under.answerer, *under.content),
             ),
         ]
         self._started_s = self._ended_s = perf_counter()
@@ -168,9 +170,14 @@ class Pipeline:
             thread.start()
         return threads
 
-    def _understand(self, frame: Frame, prediction: Prediction) -> _Answer:
+    def _understand(
+        self, frame: Frame, answerer: Answerer, outputs: dict[str, Tensor], geometry: Geometry | None
+    ) -> _Answer:
+        prediction = answerer.decode(outputs, geometry)
         if self.reader and isinstance(prediction, TextRegions):
             prediction = self.reader.read(frame.image, prediction)
+        if self.redactor:
+            prediction = self.redactor.redact(frame, answerer, outputs, geometry, prediction)
         return prediction, self.analyst.analyse(frame, prediction) if self.analyst else None
 
     def _next(self) -> _Under[_Answer] | None:

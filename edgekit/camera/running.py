@@ -10,14 +10,20 @@ from typing import Any
 
 from edgekit.camera.frames import Source
 from edgekit.camera.live import TIMEOUT_S
+from edgekit.camera.messages import MessageSink
+from edgekit.camera.mqtt import Mqtt
 from edgekit.camera.opening import open_source
+from edgekit.camera.outbox import Transport
 from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.serving import LivePage, read_address
 from edgekit.camera.sinks import EventFile, Sink, VideoFile, check_video_name
 from edgekit.camera.stopping import stopped_by_signals
 from edgekit.camera.together import together
+from edgekit.camera.watchdog import watchdogs
+from edgekit.camera.webhook import Webhook
 from edgekit.camera.work import OpenWork, Work
 from edgekit.errors import CameraError
+from edgekit.runner.memory import peak_bytes
 
 _NOTED_SIZES = 8
 
@@ -45,6 +51,11 @@ class Output:
     """[HOST:]PORT of the live page."""
     edit: bool = False
     """It may change the scene's file, which then need not be there yet."""
+    mqtt: str | None = None
+    webhook: str | None = None
+    """Addresses that what happens is sent to."""
+    every_frame: bool = False
+    """They get what was found on each frame, too."""
 
 
 def run_camera(
@@ -60,6 +71,7 @@ def run_camera(
     address = read_address(output.serve) if output.serve else None
     if address and len(given.sources) > 1:
         raise CameraError("the live page shows one camera; start one command for each, on a port of its own")
+    transports = open_transports(output.mqtt, output.webhook)
     edited = work.scene if output.edit else None
     if edited and not edited.exists():
         work = replace(work, track=True, scene=None)
@@ -71,12 +83,15 @@ def run_camera(
         opened.pipeline(source, frames=given.frames, camera=name, told=told)
         for source, name in zip(sources, names, strict=True)
     ]
-    sinks: list[Sink] = [EventFile(output.events)] if output.events else []
+    about = {"bundle": work.bundle.name, "source": ", ".join(source.name for source in sources)}
+    senders = [MessageSink(to, every_frame=output.every_frame, about=about, told=told) for to in transports]
+    sinks: list[Sink] = [*senders, *([EventFile(output.events)] if output.events else [])]
     for number, (source, name) in enumerate(zip(sources, names, strict=True)):
         if output.video:
             path = output.video.with_stem(f"{output.video.stem}-{number}") if name else output.video
             sinks.append(VideoFile(path, source.rate_fps, name))
     sinks += [LivePage(address, pipelines[0], edited=edited, told=told)] if address else []
+    sinks += watchdogs()  # last: a sink that hangs is a reason to start anew
     summaries = [Summary(pipeline) for pipeline in pipelines]
     with ExitStack() as stack, stopped_by_signals(pipelines):
         open_sinks = [stack.enter_context(sink) for sink in sinks]
@@ -87,7 +102,13 @@ def run_camera(
             for gap_s in summaries[number].new_gaps_s():
                 told(f"{sources[number].name}: connected again after {gap_s:.1f} s without a frame")
     facts = [summary.facts() for summary in summaries]
-    return facts[0] if len(facts) == 1 else {"cameras": facts}
+    process = {"peak_bytes": peak_bytes(), "messages": [sender.facts() for sender in senders]}
+    return {**(facts[0] if len(facts) == 1 else {"cameras": facts}), **process}
+
+
+def open_transports(mqtt: str | None, webhook: str | None) -> list[Transport]:
+    """Ways to the servers at these addresses; CameraError where one is no address. Nothing is connected yet."""
+    return [*([Mqtt(mqtt)] if mqtt else []), *([Webhook(webhook)] if webhook else [])]
 
 
 def _open_sources(given: Input) -> list[Source]:
@@ -141,6 +162,7 @@ class Summary:
             "age_ms": pipeline.times.age_ms(),
             "gaps_s": list(source.gaps),
             "counts": pipeline.analyst.counts() if pipeline.analyst else None,
+            "redaction": pipeline.redactor.facts() if pipeline.redactor else None,
             "degrading": degrading.facts() if degrading else None,
             "kind": "measured",
             "context": answerer.conditions(),

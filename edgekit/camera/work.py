@@ -13,6 +13,7 @@ from edgekit.camera.frames import Source
 from edgekit.camera.ladder import NO_LIMITS, Limits
 from edgekit.camera.pipeline import Pipeline
 from edgekit.camera.reading import READS, Reader, check_finds_text
+from edgekit.camera.redaction import Redactor, open_detectors
 from edgekit.camera.scene import Scene, read_scene
 from edgekit.camera.tracking import check_tracking
 from edgekit.errors import CameraError
@@ -30,6 +31,10 @@ class Work:
     """File of lines and zones, for which it is followed too."""
     read_with: Path | None = None
     """Bundle that reads the text that ``bundle`` finds."""
+    redact: str | None = None
+    """"faces", "people" or "faces,people" are covered on every frame."""
+    redact_with: Path | None = None
+    """Bundle that finds them where ``bundle`` does not."""
     limits: Limits = NO_LIMITS
     """Beyond them the bundles ``degrade_to`` answer, one after the other, then fewer frames are answered."""
     degrade_to: tuple[Path, ...] = ()
@@ -56,6 +61,9 @@ class OpenWork:
             check_followed(self.answerer)
         self._reader = self._open_reader()
         self._others = [open_bundle(path, threads=work.threads) for path in work.degrade_to]
+        self._detectors = open_detectors(
+            [self.answerer, *self._others], work.redact, with_bundle=work.redact_with, threads=work.threads
+        )
 
     def pipeline(
         self,
@@ -75,6 +83,7 @@ class OpenWork:
             frames=frames,
             analyst=Analyst(self._scene) if self._follows else None,
             reader=self._reader,
+            redactor=Redactor(self._detectors) if self._detectors else None,
             camera=camera,
             degrading=self._degrading(source, told) if self._work.degrades else None,
         )

@@ -39,6 +39,7 @@ def run(
         typer.Option(
             "-s",
             "--source",
+            envvar="EDGEKIT_SOURCE",
             help="A camera (0, /dev/video0), rtsp:// or http:// address, video file, folder of images, "
             "or synthetic:640x480@30; repeatable, all share the model.",
         ),
@@ -52,6 +53,26 @@ def run(
     track: TrackOption = False,
     scene: SceneOption = None,
     read_with: ReadOption = None,
+    redact: Annotated[
+        str | None,
+        typer.Option(help="Cover before anything is written or sent: faces, people, or both with a comma."),
+    ] = None,
+    redact_with: Annotated[
+        Path | None, typer.Option(help="A bundle that finds them, where BUNDLE does not.")
+    ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            envvar="EDGEKIT_MQTT", help="Send what happens to mqtt[s]://[user:password@]host[:port]/topic."
+        ),
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(envvar="EDGEKIT_WEBHOOK", help="Post what happens to an http:// or https:// address."),
+    ] = None,
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="Send what was found on each frame, too.")
+    ] = False,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play a file at its own rate, and drop as a camera would.")
     ] = False,
@@ -102,12 +123,15 @@ def run(
         raise typer.BadParameter(
             "--edit is for the page of --serve, and writes the file of --scene; give both"
         )
+    check_sending(mqtt, webhook, scene, every_frame=every_frame)
     work = Work(
         bundle=bundle,
         threads=threads,
         track=track,
         scene=scene,
         read_with=read_with,
+        redact=redact,
+        redact_with=redact_with,
         limits=Limits(age_ms=max_age, temperature_c=max_temperature),
         degrade_to=tuple(degrade_to or ()),
         rung=rung,
@@ -115,19 +139,37 @@ def run(
     found = run_camera(
         work,
         Input(sources=source, realtime=realtime, frames=frames, timeout_s=timeout),
-        Output(events=events, video=out, serve=serve, edit=edit),
+        Output(
+            events=events,
+            video=out,
+            serve=serve,
+            edit=edit,
+            mqtt=mqtt,
+            webhook=webhook,
+            every_frame=every_frame,
+        ),
         told=note,
     )
     if json:
         print_json(found)
         return
+    say = note if events == "-" else typer.echo
     for each in found.get("cameras", [found]):
-        say = note if events == "-" else typer.echo
         if "cameras" in found:
             say(f"{each['source']}:")
         if events != "-":
             _print(each)
         say(_headline(each))
+    for one in found["messages"]:
+        say(f"{one['to']}: {one['sent']} messages sent, {one['lost']} lost")
+
+
+def check_sending(mqtt: str | None, webhook: str | None, scene: Path | None, *, every_frame: bool) -> None:
+    """A server without anything to send to it is a mistake in the command line (exit 2)."""
+    if (mqtt or webhook) and not (scene or every_frame):
+        raise typer.BadParameter(
+            "--mqtt and --webhook send what happens at lines and zones; give --scene, or --every-frame"
+        )
 
 
 @app.command("replay")

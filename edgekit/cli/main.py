@@ -15,6 +15,7 @@ from edgekit import __version__
 from edgekit.cli import camera, converters, device, models, profiles, targets
 from edgekit.cli.compare import compare
 from edgekit.cli.convert import convert
+from edgekit.cli.deploy import deploy
 from edgekit.cli.doctor import doctor
 from edgekit.cli.estimate import estimate
 from edgekit.cli.inspect import inspect
@@ -122,6 +123,7 @@ app.command("estimate")(estimate)
 app.command("compare")(compare)
 app.command("report")(report)
 app.command("why")(why)
+app.command("deploy")(deploy)
 app.command("doctor")(doctor)
 app.add_typer(camera.app, name="camera")
 app.add_typer(targets.app, name="targets")

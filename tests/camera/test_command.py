@@ -34,11 +34,15 @@ MODELS = {
 
 
 def camera(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return edgekit("camera", *words, cwd=cwd)
+
+
+def edgekit(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """As the command answers, in this process: importing a runtime for each would be most of the tests' time."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(cwd)
-        patch.setattr(sys, "argv", ["edgekit", "camera", *map(str, words)])
+        patch.setattr(sys, "argv", ["edgekit", *map(str, words)])
         with pytest.raises(SystemExit) as caught:
             main()
     code = caught.value.code

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgekit.camera.frames import Frame, Source
-from edgekit.camera.live import V4l2Camera, shown, why_no_frame
+from edgekit.camera.live import V4l2Camera, why_no_frame
 from edgekit.camera.opening import open_source
 from edgekit.errors import CameraError, DataError
 from tests.camera.making import Send, drain, mjpeg_server, scenes, write_clip
@@ -177,4 +177,3 @@ def test_nobody_at_the_address_is_one_line_without_the_password() -> None:
     with pytest.raises(CameraError, match="no stream: nothing answers there") as caught:
         open_source("http://user:secret@127.0.0.1:9/stream", timeout_s=1)
     assert "secret" not in str(caught.value)
-    assert shown("rtsp://u:p@cam.local:554/a@b") == "rtsp://cam.local:554/a@b"
