@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -43,11 +44,7 @@ def test_figures_are_the_pipelines(blazeface: Path, tmp_path: Path) -> None:
         wait_for(lambda: site.ask("/facts").json()["counts"]["left"]["entered"])
         before = site.pipeline.put_out
         time.sleep(1)  # facts are gathered once a second at most
-        facts = site.ask("/facts").json()
-        families = {
-            family.name: family
-            for family in text_string_to_metric_families(site.ask("/metrics").body.decode())
-        }
+        facts, text = wait_for(lambda: _at_one_time(site))
         after = site.pipeline.put_out
     assert before <= facts["answered"] <= after
     assert facts["answered"] + facts["dropped"] <= facts["captured"]
@@ -66,6 +63,7 @@ def test_figures_are_the_pipelines(blazeface: Path, tmp_path: Path) -> None:
         )
 
     # the same facts, in base units
+    families = {family.name: family for family in text_string_to_metric_families(text)}
     assert sample("edgekit_camera_answered_frames", "_total") == facts["answered"]
     assert sample("edgekit_camera_captured_frames", "_total") == facts["captured"]
     assert sample("edgekit_camera_dropped_frames", "_total") == facts["dropped"]
@@ -82,6 +80,12 @@ def test_figures_are_the_pipelines(blazeface: Path, tmp_path: Path) -> None:
     assert kinds["edgekit_camera_answered_frames"] == "counter"
     assert kinds["edgekit_camera_stage_seconds"] == "summary"
     assert kinds["edgekit_camera_zone_inside"] == "gauge"
+
+
+def _at_one_time(site: Served) -> tuple[dict[str, Any], str] | None:
+    """Facts and metrics, where they were not gathered anew between the two."""
+    facts, text = site.ask("/facts").json(), site.ask("/metrics").body.decode()
+    return (facts, text) if site.ask("/facts").json() == facts else None
 
 
 def test_labels_and_sensors_stand_in_the_metrics_as_they_are_named() -> None:
@@ -232,6 +236,17 @@ def test_the_command_serves_until_it_ends(blazeface: Path, tmp_path: Path) -> No
     assert "token" not in url, "only programs of this machine reach it"
     with pytest.raises(URLError, match="refused"):
         urlopen(url)
+
+
+def test_the_end_cuts_every_connection(classifier: Path) -> None:
+    with served(classifier, SYNTHETIC) as site:
+        viewers = [_open_stream(site), socket.create_connection(("127.0.0.1", site.port))]
+        viewers[1].sendall(b"GET /fr")
+        wait_for(lambda: site.page.screen.encoded > 3 and site.page.connections == 2)
+    # one thread waits to send, the other for the rest of a request, each for 10 s more if it were let
+    assert site.page.connections == 0
+    for viewer in viewers:
+        viewer.close()
 
 
 def test_a_signal_ends_a_run_at_once_with_viewers(classifier: Path, tmp_path: Path) -> None:

@@ -49,6 +49,14 @@ def test_the_page_shows_what_goes_on(blazeface: Path, tab: Tab, tmp_path: Path, 
         assert "MiB" in text(tab, "memory")
         assert "entered" in text(tab, "counts")
         assert all(stage in text(tab, "stages") for stage in ("capture", "inference", "output"))
+        # the warmest sensor; this machine may have none
+        zones = [
+            {"zone": 0, "kind": "soc-thermal", "celsius": 40.0},
+            {"zone": 1, "kind": "gpu", "celsius": 51.6},
+        ]
+        shown = "[$('warm-label').innerText, $('warm').innerText, $('warm').checkVisibility()]"
+        assert tab.evaluate(f"showWarmth({zones}), {shown}") == ["gpu", "52 °C", True]
+        assert tab.evaluate("showWarmth([]), $('warm').checkVisibility()") is False
         # the picture has the frame's shape and moves
         assert tab.evaluate("[$('frame').width, $('frame').height]") == [288, 432]
         before = tab.evaluate("$('frame').toDataURL()")

@@ -16,6 +16,7 @@ def test_the_newest_takes_the_place_of_what_nobody_took() -> None:
     slot.end()
     assert slot.take() == 4
     assert slot.take() is None
+    assert slot.replaced == 4
 
 
 def test_in_order_nothing_is_lost() -> None:
@@ -30,6 +31,7 @@ def test_in_order_nothing_is_lost() -> None:
     sender.start()
     assert list(iter(slot.take, None)) == list(range(200))
     sender.join()
+    assert slot.replaced == 0
 
 
 @pytest.mark.parametrize("waiting", ["put", "take"])

@@ -66,9 +66,10 @@ class Figures:
             "live": pipeline.source.live,
             "size": self._size,
             "seconds": perf_counter() - self._started_s,
-            "captured": pipeline.captured,
+            # captured last: the other two are never more together
             "answered": pipeline.put_out,
             "dropped": pipeline.replaced,
+            "captured": pipeline.captured,
             "frames_per_s": self._rate(),
             "stages_ms": pipeline.times.stages_ms(),
             "age_ms": pipeline.times.age_ms(),

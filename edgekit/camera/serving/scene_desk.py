@@ -22,7 +22,7 @@ _Reply = tuple[HTTPStatus, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Editing:
-    """May the page change the scene?"""
+    """Where the page may change the scene: the file, and who goes by it."""
 
     file: Path
     analyst: Analyst

@@ -129,8 +129,8 @@ function told({ event, place, label, track, direction, seconds }) {
   const who = `${label} #${track}`;
   switch (event) {
     case "crossed": return `${who} crossed ${place}, ${direction}`;
-    case "left": return `${who} left ${place} after ${seconds.toFixed(1)} s`;
-    case "dwelt": return `${who} has been in ${place} for ${seconds.toFixed(1)} s`;
+    case "left": return `${who} left ${place} after ${seconds.toFixed(1)}\u00a0s`;
+    case "dwelt": return `${who} has been in ${place} for ${seconds.toFixed(1)}\u00a0s`;
     default: return `${who} ${event} ${place}`;
   }
 }
