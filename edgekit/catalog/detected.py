@@ -55,8 +55,17 @@ def _profile_facts(machine: Machine) -> dict[str, Any]:
 
 
 def _runtimes(runtimes: Any, machine: Machine) -> Any:
-    """The entries that hold on this architecture, with weights of 7 bits where products of 8 saturate."""
+    """The entries that hold on this architecture, with weights of 7 bits where products of 8 saturate.
+
+    OpenVINO's convolutions on AMX tiles take no zero points: with them it falls back on kernels that take 1.2 of the time
+    (docs/decisions/0012-quantization.md).
+    """
     if not isinstance(runtimes, list) or not all(isinstance(entry, dict) for entry in runtimes):
         return runtimes  # the schema says what is wrong with it
     bits = {} if machine.exact_int8 else {"int8_weight_bits": 7}
-    return [{**entry, **bits} for entry in runtimes if entry.get("arch", machine.arch) == machine.arch]
+    tiles = {"int8_activations": "symmetric"} if "amx-int8" in machine.isa_features else {}
+    return [
+        {**entry, **bits, **(tiles if entry.get("id") == "openvino" else {})}
+        for entry in runtimes
+        if entry.get("arch", machine.arch) == machine.arch
+    ]

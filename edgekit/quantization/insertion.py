@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import onnx
@@ -21,7 +21,7 @@ from edgekit.quantization.unread import drop_unread_pairs
 if TYPE_CHECKING:
     from edgekit.quantization.observers import Range
 
-Activations = Literal["uint8", "int8"]
+Activations = Literal["uint8", "int8", "symmetric"]
 Pairs = Literal["all", "read"]
 
 
@@ -30,6 +30,7 @@ class Scheme:
     """How the target's kernels want their integers; weights are symmetric, with a scale per output channel."""
 
     activations: Activations = "uint8"
+    """symmetric: zero points of zero, int8 where values are negative and uint8 where none is."""
     pairs: Pairs = "all"
     """all: around every operator, which onnxruntime needs to find its integer kernels. read: only where an integer
     kernel reads, for runtimes whose kernels take in what follows in float (:mod:`edgekit.quantization.unread`)."""
@@ -75,6 +76,7 @@ def insert(
         op_types_to_quantize=sorted(QUANTIZED_OPERATORS),
         extra_options={
             "OpTypesToExcludeOutputQuantization": list(in_float.wide_outputs),
+            "TensorQuantOverrides": _overrides(known) if scheme.activations == "symmetric" else {},
         },
     )
     quantizer.quantize_model()
@@ -102,6 +104,14 @@ def _flatten_biases(graph: onnx.GraphProto) -> list[str]:
             node.input[2] = f"{node.name}/flat_bias"
             graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(flat), node.input[2]))
     return odd
+
+
+def _overrides(ranges: Mapping[str, Range]) -> dict[str, list[dict[str, Any]]]:
+    """Zero points of zero: signed where the range has negative values, unsigned where it has none."""
+    return {
+        name: [{"quant_type": QuantType.QInt8 if low < 0 else QuantType.QUInt8, "symmetric": low < 0}]
+        for name, (low, _) in ranges.items()
+    }
 
 
 def quantized_tensors(model: onnx.ModelProto, in_float: FloatNodes, scheme: Scheme) -> list[str]:

@@ -18,6 +18,8 @@ Range = tuple[float, float]
 """Smallest and largest value that the 256 steps reach; ``low <= 0 <= high``."""
 
 STEPS = 255
+SYMMETRIC_STEPS = 127
+"""To either side of zero."""
 PERCENTILE = 0.9999
 """Of the sampled values at either end that stay inside. With fewer, EfficientNet-Lite0's rare high peaks are cut."""
 SHRINKS = np.linspace(0.2, 1.0, 81)
@@ -61,6 +63,29 @@ def least_squares(seen: Histogram) -> Range:
     return _best_range(seen, _SquaredError)
 
 
+def symmetric_least_squares(seen: Histogram) -> Range:
+    """The same for zero points of zero: int8 as far to either side, or uint8 that cuts all negative values.
+
+    A swish is hardly below zero: cutting it there loses less than half of the steps would.
+    """
+    if seen.low == 0:
+        return least_squares(seen)
+    cost, peak = _SquaredError(seen), max(-seen.low, seen.high)
+
+    def signed(parts: Floats) -> Floats:
+        return cost.at(peak * parts / SYMMETRIC_STEPS, -SYMMETRIC_STEPS, SYMMETRIC_STEPS)
+
+    def unsigned(parts: Floats) -> Floats:
+        return cost.at(seen.high * parts / STEPS, 0, STEPS)
+
+    either = _best_part(signed)
+    if seen.high > 0:
+        above = _best_part(unsigned)
+        if unsigned(np.array([above])) < signed(np.array([either])):
+            return 0.0, seen.high * above
+    return -peak * either, peak * either
+
+
 def entropy(seen: Histogram) -> Range:
     """The range after which the distribution of the rounded values is nearest to the true one (Kullback-Leibler).
 
@@ -75,6 +100,8 @@ FROM_HISTOGRAM: Mapping[RangeMethod, Callable[[Histogram], Range]] = {
     "entropy": entropy,
 }
 """``minmax`` comes from :class:`Extremes`."""
+FROM_HISTOGRAM_SYMMETRIC = {**FROM_HISTOGRAM, "mse": symmetric_least_squares}
+"""For zero points of zero. The others' ranges are widened to be as far to either side."""
 
 
 def _best_range(seen: Histogram, cost_of: Callable[[Histogram], Callable[[Floats, Floats], Floats]]) -> Range:
@@ -125,11 +152,16 @@ class _SquaredError:
 
     def __call__(self, lows: Floats, highs: Floats) -> Floats:
         """One for each pair of ends."""
-        scales = ((highs - lows) / STEPS)[:, None]
-        first = -np.rint(-lows[:, None] / scales)
+        scales = (highs - lows) / STEPS
+        first = -np.rint(-lows / scales)[:, None]
+        return self.at(scales, first, first + STEPS)
+
+    def at(self, scales: Floats, first: Floats | int, last: Floats | int) -> Floats:
+        """One for each scale with the integers from ``first`` to ``last``, of all scales or a row for each."""
+        scales = scales[:, None]
         rounded = self._values / scales
         np.rint(rounded, out=rounded)
-        np.clip(rounded, first, first + STEPS, out=rounded)
+        np.clip(rounded, first, last, out=rounded)
         rounded *= scales
         rounded -= self._values
         np.square(rounded, out=rounded)

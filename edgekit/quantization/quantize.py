@@ -137,6 +137,7 @@ class _Bench:
                 samples,
                 self.bounds.methods,
                 threads=self.threads,
+                symmetric=self.scheme.activations == "symmetric",
                 seen=seen,
             )
             found += [

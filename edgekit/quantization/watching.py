@@ -17,6 +17,7 @@ from edgekit.quantization.grading import inference_session
 from edgekit.quantization.histogram import Histogram, NotFiniteError
 from edgekit.quantization.observers import (
     FROM_HISTOGRAM,
+    FROM_HISTOGRAM_SYMMETRIC,
     Extremes,
     Range,
     RangeMethod,
@@ -56,13 +57,15 @@ def observe(
     methods: Sequence[RangeMethod],
     *,
     threads: int,
+    symmetric: bool = False,
     seen: Callable[[int], None] = lambda count: None,
 ) -> dict[RangeMethod, dict[str, Range]]:
     """Ranges of ``tensors`` by each method, from one pass over ``samples``, which are run one at a time and not kept.
 
     Extremes are taken inside the graph, other observers get evenly spaced values: copying whole feature maps out
     would take longer than computing them. Positions that an attention mask leaves out are not looked at.
-    ``model``: shapes inferred. ``seen``: called after each sample with their number so far.
+    ``model``: shapes inferred. ``symmetric``: zero points will be zero. ``seen``: called after each sample with
+    their number so far.
     ValueError where an input or one of ``tensors`` is found infinite or not a number, which names it.
     """
     if not tensors:
@@ -100,8 +103,9 @@ def observe(
         seen(number)
     if number % TOGETHER:
         count_waiting()
+    choose = FROM_HISTOGRAM_SYMMETRIC if symmetric else FROM_HISTOGRAM
     ranges: dict[RangeMethod, dict[str, Range]] = {
-        method: {name: FROM_HISTOGRAM[method](histograms[name]) for name in tensors} for method in spaced
+        method: {name: choose[method](histograms[name]) for name in tensors} for method in spaced
     }
     if "minmax" in methods:
         ranges["minmax"] = {name: extremes[name].range() for name in tensors}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,12 @@ def test_wrong_runtimes_of_a_detected_target_are_told_by_the_schema(project: Pat
     )
     (line,) = check()[1]
     assert "targets/host.toml: runtimes: input should be a valid tuple" in line
+
+
+def test_on_amx_tiles_openvino_has_no_zero_points(tmp_path: Path) -> None:
+    found = machine(tmp_path, "intel-n100", "x86_64")
+    kinds = {runtime.id: runtime.int8_activations for runtime in host_target(found).runtimes}
+    assert kinds["openvino"] == "uint8"
+    tiles = replace(found, isa_features=(*found.isa_features, "amx-int8"))
+    kinds = {runtime.id: runtime.int8_activations for runtime in host_target(tiles).runtimes}
+    assert (kinds["openvino"], kinds["onnxruntime"]) == ("symmetric", "uint8")

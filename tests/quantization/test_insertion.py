@@ -24,7 +24,9 @@ def activation_pairs(model: onnx.ModelProto) -> dict[str, tuple[float, int, np.d
 
 
 @pytest.mark.parametrize("build", [tiny_cnn, tiny_bert, deep_cnn])
-@pytest.mark.parametrize("scheme", [Scheme(), Scheme(activations="int8"), Scheme(pairs="read")], ids=str)
+@pytest.mark.parametrize(
+    "scheme", [Scheme(), Scheme(activations="int8"), Scheme(activations="symmetric", pairs="read")], ids=str
+)
 def test_the_tensors_foretold_are_those_that_get_a_pair(build: object, scheme: Scheme) -> None:
     assert callable(build)
     model = inferred(build())
@@ -41,6 +43,7 @@ def test_the_tensors_foretold_are_those_that_get_a_pair(build: object, scheme: S
     [
         ("uint8", (4 / 255, 64, np.uint8), (3 / 255, 0, np.uint8)),
         ("int8", (4 / 255, -64, np.int8), (3 / 255, -128, np.int8)),
+        ("symmetric", (3 / 127, 0, np.int8), (3 / 255, 0, np.uint8)),
     ],
 )
 def test_scales_and_zero_points(

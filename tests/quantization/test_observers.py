@@ -16,6 +16,7 @@ from edgekit.quantization.observers import (
     entropy,
     least_squares,
     percentile,
+    symmetric_least_squares,
 )
 
 RNG = np.random.default_rng(0)
@@ -94,6 +95,30 @@ def test_least_squares_is_within_two_percent_of_the_best_pair_of_ends(name: str)
     # pairs from a coarser grid; ours searches the ends one after the other, on bins
     best = min(squared_error(values, (a, b)) for a in lows for b in highs)
     assert ours <= best * 1.02
+
+
+def symmetric_error(values: Array, found: tuple[float, float]) -> float:
+    """Zero points of zero: int8 where the range has negative values, else uint8."""
+    low, high = found
+    scale, ends = (max(-low, high) / 127, (-127, 127)) if low < 0 else (high / 255, (0, 255))
+    return float(((values - np.clip(np.rint(values / scale), *ends) * scale) ** 2).sum())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_symmetric_least_squares_is_within_two_percent_of_the_best(name: str) -> None:
+    values = CASES[name]
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    peak = max(-low, high)
+    tried = [(-peak * part, peak * part) for part in SHRINKS[::4]] if low else []
+    tried += [(0.0, high * part) for part in SHRINKS[::4]] if high else []
+    best = min(symmetric_error(values, trial) for trial in tried)
+    assert symmetric_error(values, symmetric_least_squares(seen(values))) <= best * 1.02
+
+
+def test_a_swish_that_is_hardly_negative_is_cut_at_zero_and_a_normal_one_is_not() -> None:
+    hardly = np.maximum(SWISH, -0.002 * float(SWISH.max()))
+    assert symmetric_least_squares(seen(hardly))[0] == 0
+    assert symmetric_least_squares(seen(NORMAL))[0] < 0
 
 
 @pytest.mark.parametrize("name", ["heavy tails", "normal", "relu"])

@@ -36,7 +36,13 @@ def gain_db(model: onnx.ModelProto, data: Samples, others: Samples, scheme: Sche
 
 @pytest.mark.parametrize(
     "scheme",
-    [Scheme(), Scheme(weight_bits=7), Scheme(activations="int8"), Scheme(pairs="read")],
+    [
+        Scheme(),
+        Scheme(weight_bits=7),
+        Scheme(activations="int8"),
+        Scheme(activations="symmetric"),
+        Scheme(pairs="read"),
+    ],
     ids=lambda scheme: f"{scheme.activations}-{scheme.weight_bits}-{scheme.pairs}",
 )
 def test_a_cnn_comes_nearer_to_its_source(scheme: Scheme) -> None:
