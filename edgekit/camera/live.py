@@ -36,7 +36,7 @@ class V4l2Camera:
         self.patience_s = timeout_s
         check_device(device)
         self._capture = open_capture(self.name, cv2.CAP_V4L2)
-        self._stamps = _Stamps()
+        self._stamps = Stamps()
         # a look whether it gives frames at all; this one is old when somebody asks for the first
         if not (self._capture.isOpened() and self._capture.read()[0]):
             raise CameraError(why_no_frame(device))
@@ -103,7 +103,7 @@ class Stream:
         self._url = url
         self._timeout_s = timeout_s
         self._closed = threading.Event()
-        self._stamps = _Stamps()
+        self._stamps = Stamps()
         self._gaps: list[float] = []
         self._capture = self._connect(timeout_s)
         if self._capture is None:
@@ -167,7 +167,7 @@ class Stream:
         self._closed.set()
 
 
-class _Stamps:
+class Stamps:
     """Counts frames and tells when they came."""
 
     def __init__(self) -> None:

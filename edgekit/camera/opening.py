@@ -7,12 +7,15 @@ from pathlib import Path
 from edgekit.camera.clips import Clip, Folder, RealTime
 from edgekit.camera.frames import Source
 from edgekit.camera.live import SCHEMES, TIMEOUT_S, Stream, V4l2Camera
+from edgekit.camera.picamera import PREFIX as PICAMERA
+from edgekit.camera.picamera import PiCamera
 from edgekit.camera.synthetic import PREFIX, Synthetic
 from edgekit.errors import CameraError
 
 
 def open_source(spec: str, *, realtime: bool = False, timeout_s: float = TIMEOUT_S) -> Source:
-    """A number or ``/dev/videoN``, an rtsp or http address, ``synthetic:WxH@FPS``, a video file or a folder of images.
+    """A camera (a number, ``/dev/videoN``, ``picamera2``), an rtsp or http address, ``synthetic:WxH@FPS``, a video file
+    or a folder of images.
 
     ``realtime``: play a file or folder at its own rate. ``timeout_s``: longest wait for a frame of a camera or stream.
     CameraError where it gives no frames.
@@ -22,6 +25,8 @@ def open_source(spec: str, *, realtime: bool = False, timeout_s: float = TIMEOUT
         return RealTime(source) if realtime else source
     if spec.startswith(PREFIX):
         return Synthetic(spec)
+    if spec.startswith(PICAMERA):
+        return PiCamera(spec, timeout_s)
     if spec.startswith(SCHEMES):
         return Stream(spec, timeout_s)
     return V4l2Camera(Path(f"/dev/video{spec}" if spec.isdecimal() else spec), timeout_s)
@@ -29,7 +34,7 @@ def open_source(spec: str, *, realtime: bool = False, timeout_s: float = TIMEOUT
 
 def is_stored(spec: str) -> bool:
     """Whether a file or folder is meant, be it there or not."""
-    return not (spec.startswith((PREFIX, "/dev/", *SCHEMES)) or spec.isdecimal())
+    return not (spec.startswith((PREFIX, PICAMERA, "/dev/", *SCHEMES)) or spec.isdecimal())
 
 
 def open_stored(path: Path) -> Source:

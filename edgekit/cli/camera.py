@@ -40,7 +40,7 @@ def run(
             "-s",
             "--source",
             envvar="EDGEKIT_SOURCE",
-            help="A camera (0, /dev/video0), rtsp:// or http:// address, video file, folder of images, "
+            help="A camera (0, /dev/video0, picamera2), rtsp:// or http:// address, video file, folder of images, "
             "or synthetic:640x480@30; repeatable, all share the model.",
         ),
     ],
