@@ -65,9 +65,9 @@ class TargetRuntime(Strict):
     status: Literal["available", "waiting"] = "available"
     waits_for: str | None = None
     """Why nothing can be built for this runtime yet, and what that waits for."""
-    int8_activations: Literal["uint8", "int8", "symmetric"] = "uint8"
-    """The activation type whose int8 kernels are fast and exact on this target; symmetric: with zero points of zero,
-    int8 or uint8 as the values need it."""
+    int8_activations: Literal["uint8", "int8", "tiles"] = "uint8"
+    """The activation type whose int8 kernels are fast and exact on this target; tiles: uint8, but with zero points of zero
+    for what convolutions on matrix tiles read (:mod:`edgekit.quantization.tiles`)."""
     int8_weight_bits: Literal[7, 8] = 8
     """7 where sums of two 8-bit products saturate in 16 bits: x86 without VNNI."""
     integer_sums: IntegerSums | None = None

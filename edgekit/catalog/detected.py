@@ -63,7 +63,7 @@ def _runtimes(runtimes: Any, machine: Machine) -> Any:
     if not isinstance(runtimes, list) or not all(isinstance(entry, dict) for entry in runtimes):
         return runtimes  # the schema says what is wrong with it
     bits = {} if machine.exact_int8 else {"int8_weight_bits": 7}
-    tiles = {"int8_activations": "symmetric"} if "amx-int8" in machine.isa_features else {}
+    tiles = {"int8_activations": "tiles"} if "amx-int8" in machine.isa_features else {}
     return [
         {**entry, **bits, **(tiles if entry.get("id") == "openvino" else {})}
         for entry in runtimes

@@ -44,7 +44,7 @@ class ConversionRequest(TypedDict):
     precision: str
     options: dict[str, str | int | float | bool]
     """The chosen variant's options; for the last converter the ``build_options`` of the target's runtime, too; for
-    int8 also ``int8_activations`` (uint8, int8, symmetric) and ``int8_weight_bits`` (7, 8) of the target's runtime, and the
+    int8 also ``int8_activations`` (uint8, int8, tiles) and ``int8_weight_bits`` (7, 8) of the target's runtime, and the
     variant's ``int8_pairs`` (all, read)."""
     calibration: str | None
     """Folder of ``00000.npz``… one sample each: *source model's* input name -> array with batch 1."""

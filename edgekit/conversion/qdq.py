@@ -32,7 +32,7 @@ def quantize(
 
     Writes into ``out_dir`` ``qdq.onnx`` and, for converters that cannot read it, ``GRID``, ``RANGES`` and ``IN_FLOAT``
     (:mod:`edgekit.quantization.travel`): int8 weights per output channel in ``options["int8_weight_bits"]`` (7, 8)
-    bits, activations in ``options["int8_activations"]`` (uint8, int8, symmetric), pairs as ``options["int8_pairs"]``
+    bits, activations in ``options["int8_activations"]`` (uint8, int8, tiles), pairs as ``options["int8_pairs"]``
     says (all, read: :class:`edgekit.quantization.insertion.Scheme`), int32 biases, with ``options["effort"]``
     and what goes before it (:func:`edgekit.quantization.effort.bounds_of`); the nodes of ``options["float_nodes"]`` (a
     JSON list) stay in float. ``told``, ``stopped``: as of :func:`edgekit.conversion.workers.launch`. Raises WorkerError.

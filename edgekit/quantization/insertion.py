@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -16,12 +16,13 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from edgekit.quantization.guards import guard_float
 from edgekit.quantization.naming import quantized_name
 from edgekit.quantization.placement import QUANTIZED_OPERATORS, FloatNodes
+from edgekit.quantization.tiles import read_by_tiles
 from edgekit.quantization.unread import drop_unread_pairs
 
 if TYPE_CHECKING:
     from edgekit.quantization.observers import Range
 
-Activations = Literal["uint8", "int8", "symmetric"]
+Activations = Literal["uint8", "int8", "tiles"]
 Pairs = Literal["all", "read"]
 
 
@@ -30,11 +31,16 @@ class Scheme:
     """How the target's kernels want their integers; weights are symmetric, with a scale per output channel."""
 
     activations: Activations = "uint8"
-    """symmetric: zero points of zero, int8 where values are negative and uint8 where none is."""
+    """tiles: uint8, but with zero points of zero for what matrix tiles read (:mod:`edgekit.quantization.tiles`), int8
+    there where values are negative."""
     pairs: Pairs = "all"
     """all: around every operator, which onnxruntime needs to find its integer kernels. read: only where an integer
     kernel reads, for runtimes whose kernels take in what follows in float (:mod:`edgekit.quantization.unread`)."""
     weight_bits: Literal[7, 8] = 8
+
+    def at_zero(self, graph: onnx.GraphProto) -> frozenset[str]:
+        """Activations of ``graph`` whose zero point must be zero."""
+        return read_by_tiles(graph) if self.activations == "tiles" else frozenset()
 
     @classmethod
     def of(cls, options: Mapping[str, str | int | float | bool]) -> Scheme:
@@ -76,7 +82,7 @@ def insert(
         op_types_to_quantize=sorted(QUANTIZED_OPERATORS),
         extra_options={
             "OpTypesToExcludeOutputQuantization": list(in_float.wide_outputs),
-            "TensorQuantOverrides": _overrides(known) if scheme.activations == "symmetric" else {},
+            "TensorQuantOverrides": _overrides(known, scheme.at_zero(model.graph)),
         },
     )
     quantizer.quantize_model()
@@ -106,11 +112,12 @@ def _flatten_biases(graph: onnx.GraphProto) -> list[str]:
     return odd
 
 
-def _overrides(ranges: Mapping[str, Range]) -> dict[str, list[dict[str, Any]]]:
+def _overrides(ranges: Mapping[str, Range], names: Collection[str]) -> dict[str, list[dict[str, Any]]]:
     """Zero points of zero: signed where the range has negative values, unsigned where it has none."""
     return {
         name: [{"quant_type": QuantType.QInt8 if low < 0 else QuantType.QUInt8, "symmetric": low < 0}]
         for name, (low, _) in ranges.items()
+        if name in names
     }
 
 

@@ -137,7 +137,7 @@ class _Bench:
                 samples,
                 self.bounds.methods,
                 threads=self.threads,
-                symmetric=self.scheme.activations == "symmetric",
+                at_zero=self.scheme.at_zero(source.graph),
                 seen=seen,
             )
             found += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,14 +57,14 @@ def observe(
     methods: Sequence[RangeMethod],
     *,
     threads: int,
-    symmetric: bool = False,
+    at_zero: Collection[str] = (),
     seen: Callable[[int], None] = lambda count: None,
 ) -> dict[RangeMethod, dict[str, Range]]:
     """Ranges of ``tensors`` by each method, from one pass over ``samples``, which are run one at a time and not kept.
 
     Extremes are taken inside the graph, other observers get evenly spaced values: copying whole feature maps out
     would take longer than computing them. Positions that an attention mask leaves out are not looked at.
-    ``model``: shapes inferred. ``symmetric``: zero points will be zero. ``seen``: called after each sample with
+    ``model``: shapes inferred. ``at_zero``: tensors whose zero point will be zero. ``seen``: called after each sample with
     their number so far.
     ValueError where an input or one of ``tensors`` is found infinite or not a number, which names it.
     """
@@ -103,9 +103,12 @@ def observe(
         seen(number)
     if number % TOGETHER:
         count_waiting()
-    choose = FROM_HISTOGRAM_SYMMETRIC if symmetric else FROM_HISTOGRAM
     ranges: dict[RangeMethod, dict[str, Range]] = {
-        method: {name: choose[method](histograms[name]) for name in tensors} for method in spaced
+        method: {
+            name: (FROM_HISTOGRAM_SYMMETRIC if name in at_zero else FROM_HISTOGRAM)[method](histograms[name])
+            for name in tensors
+        }
+        for method in spaced
     }
     if "minmax" in methods:
         ranges["minmax"] = {name: extremes[name].range() for name in tensors}

@@ -25,7 +25,7 @@ def activation_pairs(model: onnx.ModelProto) -> dict[str, tuple[float, int, np.d
 
 @pytest.mark.parametrize("build", [tiny_cnn, tiny_bert, deep_cnn])
 @pytest.mark.parametrize(
-    "scheme", [Scheme(), Scheme(activations="int8"), Scheme(activations="symmetric", pairs="read")], ids=str
+    "scheme", [Scheme(), Scheme(activations="int8"), Scheme(activations="tiles", pairs="read")], ids=str
 )
 def test_the_tensors_foretold_are_those_that_get_a_pair(build: object, scheme: Scheme) -> None:
     assert callable(build)
@@ -43,7 +43,7 @@ def test_the_tensors_foretold_are_those_that_get_a_pair(build: object, scheme: S
     [
         ("uint8", (4 / 255, 64, np.uint8), (3 / 255, 0, np.uint8)),
         ("int8", (4 / 255, -64, np.int8), (3 / 255, -128, np.int8)),
-        ("symmetric", (3 / 127, 0, np.int8), (3 / 255, 0, np.uint8)),
+        ("tiles", (3 / 127, 0, np.int8), (3 / 255, 0, np.uint8)),
     ],
 )
 def test_scales_and_zero_points(
@@ -55,7 +55,10 @@ def test_scales_and_zero_points(
     ranges = {name: (0.0, 3.0) if "re" in name else (-1.0, 3.0) for name in tensors}
     pairs = activation_pairs(insert(model, ranges, in_float, scheme))
     for name, (low, _) in ranges.items():
-        scale, zero, dtype = signed if low < 0 else unsigned
+        if activations == "tiles" and name not in scheme.at_zero(model.graph):
+            scale, zero, dtype = (4 / 255, 64, np.uint8) if low < 0 else unsigned
+        else:
+            scale, zero, dtype = signed if low < 0 else unsigned
         found = pairs[name]
         assert found[0] == pytest.approx(scale, rel=0.01)  # 254 steps or 255
         assert abs(found[1] - zero) <= 1

@@ -40,7 +40,7 @@ def gain_db(model: onnx.ModelProto, data: Samples, others: Samples, scheme: Sche
         Scheme(),
         Scheme(weight_bits=7),
         Scheme(activations="int8"),
-        Scheme(activations="symmetric"),
+        Scheme(activations="tiles", pairs="read"),
         Scheme(pairs="read"),
     ],
     ids=lambda scheme: f"{scheme.activations}-{scheme.weight_bits}-{scheme.pairs}",
