@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from urllib.parse import unquote
 from edgekit.camera.addresses import read_address
 from edgekit.camera.outbox import LONGEST_PAUSE_S, RefusedError, UnreachableError
 from edgekit.errors import CameraError
+from edgekit.host.extras import how_to_install
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
@@ -40,11 +40,8 @@ class Mqtt:
         self.name = f"{self._to.scheme}://{self._to.host}:{self._to.port}/{self._topic}"
         if not self._topic or set("+#\0") & set(self._topic):
             raise CameraError(f"{self.name}: a topic to publish to is not empty and has no + or # in it")
-        if importlib.util.find_spec("paho") is None:
-            raise CameraError(
-                "MQTT needs the package paho-mqtt; pip install 'edgekit-toolchain[mqtt]', "
-                "or in a checkout: pip install 'paho-mqtt>=2.1'"
-            )
+        if line := how_to_install("paho", extra="mqtt", requirement="paho-mqtt>=2.1"):
+            raise CameraError(f"MQTT needs the package paho-mqtt; {line}")
         self._client: Client | None = None
         self._changed = threading.Condition()
         self._connected = False

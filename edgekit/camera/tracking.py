@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
 
 from edgekit.contracts import Box
 from edgekit.errors import CameraError
+from edgekit.host.extras import how_to_install
 
 LOST_S = 1.0
 """What has not been seen for so long comes back as something new."""
@@ -18,11 +18,8 @@ _CERTAIN = 0.25
 
 def check_tracking() -> None:
     """CameraError with what to install where the package is missing."""
-    if importlib.util.find_spec("trackers") is None:
-        raise CameraError(
-            "following what moves needs the package trackers; pip install 'edgekit-toolchain[tracking]', "
-            "or in a checkout: pip install 'trackers>=2.6'"
-        )
+    if line := how_to_install("trackers", extra="tracking", requirement="trackers>=2.6"):
+        raise CameraError(f"following what moves needs the package trackers; {line}")
 
 
 class Tracker:

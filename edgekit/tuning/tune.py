@@ -5,7 +5,6 @@ Works as ``convert`` does, and with its parts: the same plan, workers, step cach
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from edgekit.conversion.workshop import Workshop
 from edgekit.devices import LocalDevice
 from edgekit.errors import EdgekitError
 from edgekit.host import detect
+from edgekit.host.extras import how_to_install
 from edgekit.tuning.bench import Bench
 from edgekit.tuning.final import finalists, retimed, run_final
 from edgekit.tuning.front import Pick, pick
@@ -249,8 +249,5 @@ def _record(
 
 
 def _need_optuna() -> None:
-    if importlib.util.find_spec("optuna") is None:
-        raise EdgekitError(
-            "tune searches with Optuna, which is not installed. Install it: pip install 'edgekit-toolchain[tune]', "
-            "or in a checkout: pip install 'optuna>=5'"
-        )
+    if line := how_to_install("optuna", extra="tune", requirement="optuna>=5"):
+        raise EdgekitError(f"tune searches with Optuna, which is not installed. Install it: {line}")
