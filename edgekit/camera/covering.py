@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from edgekit.contracts.agreement import box_iou
 from edgekit.contracts.types import Image
 from edgekit.errors import CameraError
 
@@ -47,17 +48,6 @@ class Area:
             max(self.right, other.right),
             max(self.bottom, other.bottom),
         )
-
-    def overlap(self, other: Area) -> float:
-        """Intersection over union."""
-        width = min(self.right, other.right) - max(self.left, other.left)
-        height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        shared = max(width, 0.0) * max(height, 0.0)
-        union = self._size() + other._size() - shared
-        return shared / union if union > 0 else 0.0
-
-    def _size(self) -> float:
-        return (self.right - self.left) * (self.bottom - self.top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +94,7 @@ class Memory:
 def _likeness(seen: _Seen, area: Area, time_s: float) -> float:
     if seen.area.label != area.label:
         return 0.0
-    return max(seen.area.overlap(area), seen.cover(time_s).overlap(area))
+    return max(box_iou(seen.area, area), box_iou(seen.cover(time_s), area))
 
 
 def _speed(before: _Seen, area: Area, time_s: float) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -78,7 +78,21 @@ def same_class_iou(a: Box, b: Box) -> float:
     return box_iou(a, b) if a.index == b.index else 0.0
 
 
-def box_iou(a: Box, b: Box) -> float:
+class Rectangle(Protocol):
+    """Edge coordinates in pixels."""
+
+    @property
+    def left(self) -> float: ...
+    @property
+    def top(self) -> float: ...
+    @property
+    def right(self) -> float: ...
+    @property
+    def bottom(self) -> float: ...
+
+
+def box_iou(a: Rectangle, b: Rectangle) -> float:
+    """Intersection over union."""
     width = min(a.right, b.right) - max(a.left, b.left)
     height = min(a.bottom, b.bottom) - max(a.top, b.top)
     if width <= 0 or height <= 0:
