@@ -16,7 +16,7 @@ import json
 import random
 import statistics
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.camera_peers import PEERS
+from benchmarks.camera_peers import PEERS, Way
 from benchmarks.candidates import built
 from benchmarks.trials import quiet_home
 from edgekit.camera.answering import Answerer, open_bundle
@@ -40,8 +40,6 @@ from edgekit.vocabulary import Precision
 
 CROP, FPS = 0.9, 30.0
 PIPELINE = "pipeline"
-Way = Callable[[Answerer, Path], float]
-"""Frames a second of one pass over the clip."""
 
 
 def main() -> None:

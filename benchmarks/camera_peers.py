@@ -20,6 +20,7 @@ from edgekit.contracts.types import Image
 MODEL_API = "openvino-model-api==0.4.7"
 PREFETCHED = 4
 Way = Callable[[Answerer, Path], float]
+"""Frames a second of one pass over the clip."""
 
 
 def supervision(_: Path, threads: int) -> Way:
