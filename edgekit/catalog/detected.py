@@ -57,8 +57,8 @@ def _profile_facts(machine: Machine) -> dict[str, Any]:
 def _runtimes(runtimes: Any, machine: Machine) -> Any:
     """The entries that hold on this architecture, with weights of 7 bits where products of 8 saturate.
 
-    OpenVINO's convolutions on AMX tiles take no zero points: with them it falls back on kernels that take 1.2 of the time
-    (docs/decisions/0012-quantization.md).
+    OpenVINO's convolutions on AMX tiles take no zero points: with them it falls back on kernels that take up to 1.3 of the
+    time (docs/decisions/0012-quantization-engine.md).
     """
     if not isinstance(runtimes, list) or not all(isinstance(entry, dict) for entry in runtimes):
         return runtimes  # the schema says what is wrong with it

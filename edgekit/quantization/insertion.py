@@ -31,8 +31,8 @@ class Scheme:
     """How the target's kernels want their integers; weights are symmetric, with a scale per output channel."""
 
     activations: Activations = "uint8"
-    """tiles: uint8, but with zero points of zero for what matrix tiles read (:mod:`edgekit.quantization.tiles`), int8
-    there where values are negative."""
+    """tiles: uint8, but with zero points of zero for what matrix tiles read and cannot do without
+    (:mod:`edgekit.quantization.tiles`), int8 there where values are negative."""
     pairs: Pairs = "all"
     """all: around every operator, which onnxruntime needs to find its integer kernels. read: only where an integer
     kernel reads, for runtimes whose kernels take in what follows in float (:mod:`edgekit.quantization.unread`)."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import onnx
 import onnxruntime as ort
 
+from edgekit.quantization.absorbing import absorb_zero_points
 from edgekit.quantization.calibration import CalibrationFiles
 from edgekit.quantization.effort import bounds_of, effort_of
 from edgekit.quantization.insertion import Scheme
@@ -43,10 +44,12 @@ def convert(request: ConversionRequest) -> ConversionReply:
     bounds = bounds_of(options)
     made = quantize(model, samples, in_float, scheme, bounds, threads=request["threads"], told=told)
     artifact, grid, ranges, floats = (Path(request["out_dir"]) / name for name in FILES)
-    artifact.write_bytes(made.model.SerializeToString(deterministic=True))
     grid.write_bytes(grid_model(made.source, made.model).SerializeToString(deterministic=True))
     ranges.write_text(json.dumps(activation_ranges(made.source, made.model), indent=1))
     floats.write_text(json.dumps(nodes_in_float(made.source, made.model), indent=1))
+    if scheme.activations == "tiles":
+        absorb_zero_points(made.model.graph)
+    artifact.write_bytes(made.model.SerializeToString(deterministic=True))
     quantized = sum(node.op_type == "QuantizeLinear" for node in made.model.graph.node)
     return {
         "artifact": artifact.name,

@@ -1,18 +1,40 @@
-"""Zero points of zero for what convolutions on matrix tiles read, and for nothing else."""
+"""Zero points of zero for what convolutions on matrix tiles read and cannot do without, and for nothing else."""
 
 from __future__ import annotations
+
+import pytest
 
 from edgekit.quantization.tiles import read_by_tiles
 from tests.graphs import Graph, floats
 
+PADDED = {"pads": [1, 1, 1, 1]}
 
-def test_a_dense_convolution_reads_on_tiles_and_a_depthwise_one_does_not() -> None:
+
+def conv(g: Graph, source: str, name: str, channels: tuple[int, int], **attributes: object) -> str:
+    """A convolution of 3 x 3 with ``channels`` (outputs, inputs of each group)."""
+    return g.node("Conv", [source, g.weight(f"{name}/w", (*channels, 3, 3), 1.0)], name, **attributes)
+
+
+@pytest.mark.parametrize(
+    ("channels", "attributes", "reads"),
+    [
+        ((8, 8), PADDED, True),
+        ((8, 8), {"auto_pad": "SAME_UPPER"}, True),
+        ((8, 1), {**PADDED, "group": 8}, False),  # depthwise: not on tiles
+        ((8, 3), PADDED, False),  # an image
+        ((8, 8), {}, False),  # takes the zero point into its bias
+        ((8, 8), {"auto_pad": "VALID"}, False),
+        ((8, 8), {"pads": [0, 0, 0, 0]}, False),
+    ],
+)
+def test_which_convolutions_need_a_zero_point_of_zero(
+    channels: tuple[int, int], attributes: dict[str, object], reads: bool
+) -> None:
     g = Graph()
-    first = g.node("Conv", ["x", g.weight("a", (8, 3, 3, 3), 1.0)], "first")
-    deep = g.node("Conv", [first, g.weight("b", (8, 1, 1, 1), 1.0)], "deep", group=8)
-    last = g.node("Conv", [deep, g.weight("c", (4, 8, 1, 1), 1.0)], "last")
-    model = g.model([floats("x", 1, 3, 8, 8)], [floats(last, 1, 4, 6, 6)])
-    assert read_by_tiles(model.graph) == {"x", deep}
+    last = conv(g, "x", "last", channels, **attributes)
+    inputs = channels[1] * int(str(attributes.get("group", 1)))
+    model = g.model([floats("x", 1, inputs, 8, 8)], [floats(last, 1, 8, None, None)])
+    assert read_by_tiles(model.graph) == ({"x"} if reads else set())
 
 
 def test_a_product_reads_on_tiles() -> None:
@@ -23,10 +45,10 @@ def test_a_product_reads_on_tiles() -> None:
 
 def test_what_only_passes_values_on_has_the_grid_of_its_reader() -> None:
     g = Graph()
-    left = g.node("Conv", ["x", g.weight("a", (4, 3, 1, 1), 1.0)], "left")
-    right = g.node("Relu", [g.node("Conv", ["x", g.weight("b", (4, 3, 1, 1), 1.0)], "right")], "positive")
+    left = conv(g, "x", "left", (4, 3), **PADDED)
+    right = g.node("Relu", [conv(g, "x", "right", (4, 3), **PADDED)], "positive")
     pooled = g.node("MaxPool", [left], "pooled", kernel_shape=[1, 1])
     joined = g.node("Concat", [pooled, right], "joined", axis=1)
-    last = g.node("Conv", [joined, g.weight("c", (2, 8, 1, 1), 1.0)], "last")
+    last = conv(g, joined, "last", (2, 8), **PADDED)
     model = g.model([floats("x", 1, 3, 8, 8)], [floats(last, 1, 2, 8, 8)])
-    assert read_by_tiles(model.graph) == {"x", left, right, pooled, joined}
+    assert read_by_tiles(model.graph) == {left, right, pooled, joined}
