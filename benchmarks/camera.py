@@ -17,8 +17,8 @@ import random
 import statistics
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import cv2
@@ -30,8 +30,7 @@ from benchmarks.trials import quiet_home
 from edgekit.camera.answering import Answerer, open_bundle
 from edgekit.camera.drawing import drawn
 from edgekit.camera.opening import open_stored
-from edgekit.camera.pace import WARM_UP, Pace, pace
-from edgekit.camera.pipeline import Pipeline
+from edgekit.camera.pace import Pace, overlapped_fps, pace
 from edgekit.contracts.types import Image
 from edgekit.conversion.order import Order
 from edgekit.data.images import find_images, read_image
@@ -56,7 +55,7 @@ def main() -> None:
         paces: list[Pace] = []
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(options.rounds + 1):
-            loop = pace(answerer, open_stored(clip), drawn)
+            loop = pace(answerer, partial(open_stored, clip), drawn)
             found = {
                 name: ways[name](answerer, clip) for name in random.Random(number).sample([*ways], len(ways))
             }
@@ -115,13 +114,8 @@ def bundle_of(model: Path, folder: Path, runtime: str, precision: Precision) -> 
 
 
 def pipeline(answerer: Answerer, clip: Path) -> float:
-    """edgekit's overlapping stages, from the frame after the warm-up on."""
-    begun_s, frames = 0.0, 0
-    for frames, result in enumerate(Pipeline(answerer, open_stored(clip)), 1):
-        drawn(result)
-        if frames == WARM_UP:
-            begun_s = perf_counter()
-    return (frames - WARM_UP) / (perf_counter() - begun_s)
+    """edgekit's overlapping stages."""
+    return overlapped_fps(answerer, open_stored(clip), drawn)
 
 
 def summary(
@@ -144,7 +138,7 @@ def summary(
         "to_loop": spread([rate / each.loop_fps for rate, each in zip(ours, paces, strict=True)]),
         "bound_to_loop": spread([each.bound_fps / each.loop_fps for each in paces]),
         "to_bound": spread([rate / each.bound_fps for rate, each in zip(ours, paces, strict=True)]),
-        "to_predicted": spread([rate / each.pipeline_fps for rate, each in zip(ours, paces, strict=True)]),
+        "to_profiled": spread([rate / each.pipeline_fps for rate, each in zip(ours, paces, strict=True)]),
         "to_peers": {
             name: spread([a / b for a, b in zip(ours, theirs, strict=True)])
             for name, theirs in rates.items()
@@ -166,7 +160,7 @@ def report(facts: dict[str, Any]) -> None:
         "pipeline / plain loop": facts["to_loop"],
         "1 / longest stage / plain loop": facts["bound_to_loop"],
         "pipeline / 1 / longest stage": facts["to_bound"],
-        "pipeline / predicted": facts["to_predicted"],
+        "pipeline / profile --pipeline": facts["to_profiled"],
         **{f"pipeline / {name}": ratio for name, ratio in facts["to_peers"].items()},
     }
     for name, ratio in rows.items():

@@ -71,6 +71,11 @@ class Degrading:
     def rung(self) -> int:
         return self._ladder.rung
 
+    def standing(self) -> dict[str, Any]:
+        """Where it stands now; rung 0 is the first bundle on every frame."""
+        number = self.rung
+        return {"number": number, "way": str(self.rungs[number])}
+
     def answerer(self) -> Answerer | None:
         """Who answers the next frame; None: nobody."""
         rung, self._came = self.rungs[self.rung], self._came + 1

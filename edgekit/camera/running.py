@@ -112,12 +112,14 @@ def open_transports(mqtt: str | None, webhook: str | None) -> list[Transport]:
 
 
 def _open_sources(given: Input) -> list[Source]:
-    """All of them, or none."""
+    """All of them, or none; CameraError where one was given twice, since frames go by their source's name."""
     with ExitStack() as stack:
-        sources = []
+        sources = list[Source]()
         for spec in given.sources:
             sources.append(open_source(spec, realtime=given.realtime, timeout_s=given.timeout_s))
             stack.callback(sources[-1].close)
+            if sources[-1].name in [source.name for source in sources[:-1]]:
+                raise CameraError(f"{spec}: given twice; each source is answered once")
         stack.pop_all()
     return sources
 

@@ -1,8 +1,9 @@
-"""``edgekit profile --pipeline``: what the camera's stages take here, and the frame rate that follows."""
+"""``edgekit profile --pipeline``: what the camera's stages take here, alone and overlapped."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from edgekit.cli.output import print_json, print_table, print_wrapped, progress
 def profile_pipeline(
     bundles: Sequence[str], clip: Path, *, threads: int, duration_s: float, json: bool
 ) -> None:
-    """Go through the clip stage by stage with each bundle, and print what ``camera run`` will make of it."""
+    """Go through the clip with each bundle, stage by stage and as ``camera run`` does, and print what each takes."""
     from edgekit.camera.answering import open_bundle
     from edgekit.camera.opening import open_stored
     from edgekit.camera.pace import pace
@@ -24,7 +25,7 @@ def profile_pipeline(
         for number, name in enumerate(bundles):
             advance(number, len(bundles), f"{name}: stage by stage")
             answerer = open_bundle(Path(name), threads=threads)
-            measured = pace(answerer, open_stored(clip), lambda _: None, duration_s=duration_s)
+            measured = pace(answerer, partial(open_stored, clip), lambda _: None, duration_s=duration_s)
             found.append(
                 {"bundle": name, "source": str(clip), "threads": threads, **measured.facts()}
                 | {"context": answerer.conditions()}
@@ -41,10 +42,10 @@ def _print(facts: dict[str, Any]) -> None:
     print_table([facts["bundle"], "a frame>"], [*rows, ["processor time", f"{facts['cpu_ms']:.2f} ms"]])
     context = facts["context"]
     print_wrapped(
-        f"{facts['predicted_fps']:.1f} frames/s are predicted for camera run on this machine, limited by "
-        f"{_limit(facts['limit'])}; one stage after the other would give {facts['loop_fps']:.1f}. Measured on "
+        f"camera run comes to {facts['pipeline_fps']:.1f} frames/s on this machine, limited by "
+        f"{_limit(facts['limit'])}; one stage after the other to {facts['loop_fps']:.1f}. Measured on "
         f"{facts['frames']} frames of {facts['source']}, nothing written; {context['runtime']} "
-        f"{context['runtime_version']}, {facts['threads']} thread(s), {facts['cores']} cores"
+        f"{context['runtime_version']}, {facts['threads']} thread(s), {context['cores']} cores"
     )
 
 

@@ -43,7 +43,7 @@ def profile(
         Path | None,
         typer.Option(
             "--pipeline",
-            help="Clip or folder of images: time the stages of camera run, and predict its rate.",
+            help="Clip or folder of images: time camera run, stage by stage and whole.",
         ),
     ] = None,
     out: Annotated[
@@ -60,8 +60,8 @@ def profile(
     measurements of a board say of the instructions that are counted on its emulated core (or of the graph, where
     emulation is not set up or with predicted:TARGET?from=graph).
 
-    With --pipeline the camera's stages are timed one after the other on this machine, and the frame rate of
-    edgekit camera run is predicted from them.
+    With --pipeline the camera's stages are timed on this machine, one after the other and then overlapped, as
+    edgekit camera run does them.
 
     Example: edgekit profile out/net-host.edgekit --on local --on ssh://pi@board -o net.json
     """

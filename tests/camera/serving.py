@@ -101,11 +101,12 @@ def served(
     scene: Path | None = None,
     edit: bool = False,
     serve: str = "0",
+    rung: int | None = None,
 ) -> Iterator[Served]:
     """From the first frame on, until the test has what it wants; errors of the pipeline are the test's."""
     there = scene if scene and scene.exists() else None
     opened = open_source(source) if isinstance(source, str) else source
-    pipeline = OpenWork(Work(bundle=bundle, track=scene is not None, scene=there)).pipeline(opened)
+    pipeline = OpenWork(Work(bundle=bundle, track=scene is not None, scene=there, rung=rung)).pipeline(opened)
     told: list[str] = []
     failures: list[BaseException] = []
 

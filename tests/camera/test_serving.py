@@ -95,7 +95,7 @@ def test_labels_and_sensors_stand_in_the_metrics_as_they_are_named() -> None:
         {
             "captured": 0, "answered": 0, "dropped": 0, "age_ms": None, "stages_ms": {"capture": None},
             "totals": {"age": nothing, "capture": nothing}, "gaps": {"count": 2, "seconds": 1.5},
-            "counts": {name: {"in": 1, "out": 2}}, "resident_bytes": 1,
+            "counts": {name: {"in": 1, "out": 2}}, "resident_bytes": 1, "rung": None,
             "temperatures": [{"zone": 0, "kind": "cpu-thermal", "celsius": 51.5}],
             "bundle": "b", "task": "t", "runtime": "r", "source": "s",
         }
@@ -106,6 +106,16 @@ def test_labels_and_sensors_stand_in_the_metrics_as_they_are_named() -> None:
     assert found["edgekit_camera_temperature_celsius", "0", "cpu-thermal"] == 51.5
     assert found["edgekit_camera_gap_seconds_total",] == 1.5
     assert not any(one.name.endswith("_seconds") for one in samples), "no quantiles of nothing"
+
+
+def test_the_rung_of_the_ladder_is_told(classifier: Path) -> None:
+    with served(classifier, SYNTHETIC, rung=1) as site:
+        rung, text = site.ask("/facts").json()["rung"], site.ask("/metrics").body.decode()
+    assert rung == {"number": 1, "way": f"{classifier.name}, 1 frame in 2"}
+    assert "\nedgekit_camera_rung 1\n" in text
+    with served(classifier, SYNTHETIC) as site:
+        assert site.ask("/facts").json()["rung"] is None
+        assert "edgekit_camera_rung" not in site.ask("/metrics").body.decode()
 
 
 def test_nothing_is_encoded_for_nobody_and_each_frame_once_for_all(classifier: Path) -> None:

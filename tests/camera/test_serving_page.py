@@ -57,6 +57,10 @@ def test_the_page_shows_what_goes_on(blazeface: Path, tab: Tab, tmp_path: Path, 
         shown = "[$('warm-label').innerText, $('warm').innerText, $('warm').checkVisibility()]"
         assert tab.evaluate(f"showWarmth({zones}), {shown}") == ["gpu", "52 °C", True]
         assert tab.evaluate("showWarmth([]), $('warm').checkVisibility()") is False
+        shown = "[$('rung').innerText, $('rung').title, $('rung').checkVisibility()]"
+        rung = {"number": 2, "way": "net.edgekit, 1 frame in 2"}
+        assert tab.evaluate(f"showRung({rung}), {shown}") == ["2", "net.edgekit, 1 frame in 2", True]
+        assert tab.evaluate("showRung(null), $('rung').checkVisibility()") is False
         # the picture has the frame's shape and moves
         assert tab.evaluate("[$('frame').width, $('frame').height]") == [288, 432]
         before = tab.evaluate("$('frame').toDataURL()")

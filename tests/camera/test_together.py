@@ -120,3 +120,11 @@ def test_a_slow_reader_of_results_makes_no_frame_old(classifier: Path) -> None:
 def test_a_page_shows_one_camera(classifier: Path, clips: list[str]) -> None:
     with pytest.raises(CameraError, match="the live page shows one camera"):
         run_camera(Work(bundle=classifier), Input(sources=clips), Output(serve="0"))
+
+
+def test_a_source_that_is_given_twice_is_refused(classifier: Path, clips: list[str], tmp_path: Path) -> None:
+    """Both annotated videos would have the frames of both."""
+    output = Output(video=tmp_path / "seen.avi")
+    with pytest.raises(CameraError, match=r"a\.avi: given twice"):
+        run_camera(Work(bundle=classifier), Input(sources=[*clips, clips[0]]), output)
+    assert not list(tmp_path.glob("seen*"))

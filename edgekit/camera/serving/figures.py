@@ -77,6 +77,7 @@ class Figures:
             "gaps": {"count": len(gaps_s), "seconds": sum(gaps_s)},
             "resident_bytes": self._process.memory_info().rss,
             "temperatures": [zone.facts() for zone in temperatures()],
+            "rung": pipeline.degrading.standing() if pipeline.degrading else None,
             "counts": pipeline.analyst.counts() if pipeline.analyst else {},
             "happenings": list(self._happenings),
         }

@@ -37,6 +37,10 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
         ("", {"zone": zone["zone"], "type": zone["kind"]}, zone["celsius"]) for zone in facts["temperatures"]
     ]
     yield from _family(f"{_PREFIX}temperature_celsius", "gauge", "The kernel's thermal zones.", warmth)
+    if rung := facts["rung"]:
+        yield from _single(
+            f"{_PREFIX}rung", "gauge", "0: nothing is saved; more: the ladder's rung.", rung["number"]
+        )
     resident = facts["resident_bytes"]
     yield from _single("process_resident_memory_bytes", "gauge", "Resident memory of the process.", resident)
     info = {key: facts[key] for key in ("bundle", "task", "runtime", "source")}

@@ -83,10 +83,19 @@ function showFacts(facts) {
   $("memory").textContent = `${(facts.resident_bytes / 2 ** 20).toFixed(0)} MiB`;
   $("running").textContent = span(facts.seconds);
   showWarmth(facts.temperatures);
+  showRung(facts.rung);
   showStages(facts.stages_ms, facts.live);
   showCounts(facts.counts);
   showHappenings(facts.happenings);
   if (facts.scene_version !== desk.kept.version && !desk.changed && !desk.draft) loadScene();
+}
+
+/* How far down the ladder; no tile where there is none. */
+function showRung(rung) {
+  $("rung").parentElement.hidden = !rung;
+  if (!rung) return;
+  $("rung").textContent = rung.number;
+  $("rung").title = rung.way;
 }
 
 /* The warmest of all sensors; where there are none, as in a virtual machine, no tile. */

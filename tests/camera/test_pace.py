@@ -1,0 +1,91 @@
+"""``profile --pipeline``: the stages one after the other and overlapped, on a real clip."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgekit.camera.answering import open_bundle
+from edgekit.camera.opening import open_stored
+from edgekit.camera.pace import Pace, overlapped_fps, pace
+from edgekit.camera.pipeline import Result
+from edgekit.camera.times import STAGES
+from edgekit.errors import CameraError
+from tests.camera.making import scenes, write_clip
+from tests.camera.test_command import edgekit
+
+SLOW_S = 0.02
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "scenes.avi", scenes(30))
+
+
+def slowly(_: Result) -> None:
+    time.sleep(SLOW_S)
+
+
+def test_a_slow_stage_is_found_and_the_others_overlap_with_it(classifier: Path, clip: Path) -> None:
+    found = pace(open_bundle(classifier, threads=1), lambda: open_stored(clip), slowly)
+    assert found.frames == 27
+    assert tuple(found.stages_ms) == STAGES
+    assert found.longest == "output"
+    assert found.stages_ms["output"] >= SLOW_S * 1000
+    # what sleeps takes no processor: both say how they relate, whatever this machine does beside
+    assert found.loop_fps < found.bound_fps <= 1 / SLOW_S
+    assert found.pipeline_fps <= 1 / SLOW_S
+    assert found.cpu_ms < sum(found.stages_ms.values())
+
+
+def test_the_limit_is_a_stage_or_the_processors() -> None:
+    found = Pace(
+        frames=10,
+        stages_ms=dict.fromkeys(STAGES, 1.0) | {"inference": 10.0},
+        cpu_ms=14.0,
+        pipeline_fps=99.0,
+    )
+    assert (found.bound_fps, found.limit) == (100.0, "inference")
+    assert replace(found, pipeline_fps=80.0).limit == "processors"
+
+
+def test_it_ends_after_the_time_that_was_given(classifier: Path, clip: Path) -> None:
+    answerer, seen = open_bundle(classifier, threads=1), list[int]()
+
+    def note(result: Result) -> None:
+        seen.append(result.frame.index)
+        slowly(result)
+
+    overlapped_fps(answerer, open_stored(clip), note, duration_s=0.1)
+    assert 3 < len(seen) < 30
+
+
+def test_a_clip_of_three_frames_is_refused(classifier: Path, tmp_path: Path) -> None:
+    short, answerer = write_clip(tmp_path / "short.avi", scenes(3)), open_bundle(classifier, threads=1)
+    with pytest.raises(CameraError, match=r"short\.avi: ends within 3 frames, which is too short"):
+        pace(answerer, lambda: open_stored(short), lambda _: None)
+    with pytest.raises(CameraError, match="too short"):
+        overlapped_fps(answerer, open_stored(short), lambda _: None)
+
+
+def test_the_command_says_both(classifier: Path, clip: Path, tmp_path: Path) -> None:
+    done = edgekit("profile", classifier, "--pipeline", clip, "--duration", "1", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (facts,) = json.loads(done.stdout)["pipelines"]
+    assert facts["kind"] == "measured"
+    assert facts["frames"] == 27
+    assert {*facts["stages_ms"]} == {*STAGES}
+    assert min(facts["loop_fps"], facts["pipeline_fps"]) > 0
+    told = edgekit("profile", classifier, "--pipeline", clip, "--duration", "1", cwd=tmp_path)
+    assert "camera run comes to" in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 80
+
+
+def test_it_goes_with_no_device(classifier: Path, clip: Path, tmp_path: Path) -> None:
+    done = edgekit("profile", classifier, "--pipeline", clip, "--on", "local", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "without --on" in done.stderr
