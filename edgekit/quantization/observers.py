@@ -184,38 +184,38 @@ class _Divergence:
     def __init__(self, seen: Histogram) -> None:
         self._first, self._width = seen.first, seen.width
         self._counts = _without_zeros(seen)
+        self._logs = _times_log(self._counts)
         self._total = self._counts.sum()
-        self._sums = _sums(np.stack([self._counts, self._counts > 0, _times_log(self._counts)]))
+        self._sums = _sums(np.stack([self._counts, self._counts > 0, self._logs]))
 
     def __call__(self, lows: Floats, highs: Floats) -> Floats:
         """One for each pair of ends."""
         lows, highs = (ends / self._width - self._first for ends in (lows, highs))
         # whole bins: values pile up at the very ends, where a ReLU6 cuts, and so at the border of the last one
-        first, last = (ends.astype(np.int64).clip(0, BINS - 1)[:, None] for ends in (lows, highs))
-        borders = lows[:, None] + (highs - lows)[:, None] * _BETWEEN
-        places = np.concatenate(
-            [first, np.rint(borders).astype(np.int64).clip(first, last + 1), last + 1], axis=1
-        )
+        ends = np.minimum(np.maximum(np.stack([lows, highs], axis=1).astype(np.int64), 0), BINS - 1)
+        places = np.empty((len(lows), STEPS + 2), np.int64)
+        places[:, :: STEPS + 1] = np.add(ends, (0, 1))
+        borders = np.rint(lows[:, None] + (highs - lows)[:, None] * _BETWEEN)
+        places[:, 1:-1] = np.minimum(np.maximum(borders, places[:, :1]), places[:, -1:])
         sums = self._sums.take(places, axis=1)
-        held, filled, logs = np.diff(sums, axis=-1)
+        held, filled, logs = sums[..., 1:] - sums[..., :-1]
+        # what is cut off goes to the outermost steps
+        tails = sums[0, :, :: STEPS + 1].copy()
+        tails[:, 1] = self._total - tails[:, 1]
+        counts = self._counts[ends]
         true = held.copy()
-        for step, place, tail in (
-            (0, first[:, 0], sums[0, :, 0]),
-            (-1, last[:, 0], self._total - sums[0, :, -1]),
-        ):
-            count = self._counts[place]
-            true[:, step] += tail
-            filled[:, step] += (count == 0) & (tail > 0)
-            logs[:, step] += _times_log(count + tail) - _times_log(count)
+        true[:, ::STEPS] += tails
+        filled[:, ::STEPS] += (counts == 0) & (tails > 0)
+        logs[:, ::STEPS] += _times_log(counts + tails) - self._logs[ends]
         said = held > 0
         inside = held.sum(axis=1)
+        # what the rounded distribution cannot say at all counts as certain surprise
+        missed = (tails * ~said[:, ::STEPS]).sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = np.log(held / (filled * inside[:, None]))
             surprise = np.where(said, logs - true * (np.log(self._total) + spread), 0.0).sum(axis=1)
-            # what the rounded distribution cannot say at all counts as certain surprise
-            missed = self._total - np.where(said, true, 0.0).sum(axis=1)
             # counts scatter within a step although the values do not; so much of it is expected (Miller & Madow, 1955)
-            scatter = (filled.sum(axis=1) - np.count_nonzero(filled, axis=1)) / (2 * inside)
+            scatter = (filled - (filled > 0)).sum(axis=1) / (2 * inside)
             found = (surprise + missed * 10) / self._total - scatter
         return np.where(inside > 0, found, np.inf)
 

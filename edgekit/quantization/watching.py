@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.models.constants import known_shapes
 from edgekit.models.macs import UnknownShapeError, node_macs
+from edgekit.quantization.derived import derived
 from edgekit.quantization.grading import inference_session
 from edgekit.quantization.histogram import Histogram, NotFiniteError
 from edgekit.quantization.observers import (
@@ -63,7 +64,8 @@ def observe(
     """Ranges of ``tensors`` by each method, from one pass over ``samples``, which are run one at a time and not kept.
 
     Extremes are taken inside the graph, other observers get evenly spaced values: copying whole feature maps out
-    would take longer than computing them. Positions that an attention mask leaves out are not looked at.
+    would take longer than computing them. Of joined and reshaped tensors the parts are looked at. Positions that an
+    attention mask leaves out are not looked at.
     ``model``: shapes inferred. ``at_zero``: tensors whose zero point will be zero. ``seen``: called after each sample with
     their number so far.
     ValueError where an input or one of ``tensors`` is found infinite or not a number, which names it.
@@ -71,9 +73,14 @@ def observe(
     if not tensors:
         return {method: {} for method in methods}
     spaced = [method for method in methods if method != "minmax"]
-    watched, watches = _watched(model, tensors, exact="minmax" in methods, values=bool(spaced))
-    extremes = {name: Extremes() for name in tensors}
-    histograms = {name: Histogram() for name in tensors}
+    shapes = known_shapes(model.graph)
+    # where padding is left out, a tensor in another shape may not know it any more
+    made = derived(model.graph, () if mask_input(model.graph, shapes) else tensors, shapes)
+    roots = [name for name in tensors if name not in made.sources]
+    each = values_each(model.graph, len(tensors)) if spaced else 0
+    watched, watches = _watched(model, roots, exact="minmax" in methods, values=each)
+    extremes = {name: Extremes() for name in roots}
+    histograms = {name: Histogram() for name in roots}
     session = inference_session(watched, threads)
     waiting: dict[str, list[Array]] = {watch.output: [] for watch in watches}
     outputs = list(waiting)
@@ -103,15 +110,16 @@ def observe(
         seen(number)
     if number % TOGETHER:
         count_waiting()
+    counted = {name: made.histogram(name, histograms) for name in tensors} if spaced else {}
     ranges: dict[RangeMethod, dict[str, Range]] = {
         method: {
-            name: (FROM_HISTOGRAM_SYMMETRIC if name in at_zero else FROM_HISTOGRAM)[method](histograms[name])
+            name: (FROM_HISTOGRAM_SYMMETRIC if name in at_zero else FROM_HISTOGRAM)[method](counted[name])
             for name in tensors
         }
         for method in spaced
     }
     if "minmax" in methods:
-        ranges["minmax"] = {name: extremes[name].range() for name in tensors}
+        ranges["minmax"] = {name: made.extremes(name, extremes).range() for name in tensors}
     return ranges
 
 
@@ -144,15 +152,15 @@ class _Joined:
 
 
 def _watched(
-    model: onnx.ModelProto, tensors: Sequence[str], *, exact: bool, values: bool
+    model: onnx.ModelProto, tensors: Sequence[str], *, exact: bool, values: int
 ) -> tuple[onnx.ModelProto, list[_Watch]]:
-    """The model with outputs about ``tensors`` in place of its own."""
+    """The model with outputs about ``tensors`` in place of its own: extremes, and about so many ``values`` of each."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
     shapes = known_shapes(model.graph)
     producers = {name: node.op_type for node in model.graph.node for name in node.output}
-    mask, most = mask_input(graph, shapes), values_each(model.graph, len(tensors))
+    mask = mask_input(graph, shapes)
     del graph.output[:]
     for name, value in (("flat", -1), ("begin", 0), ("end", np.iinfo(np.int64).max)):
         _constant(graph, f"watched/{name}", np.array([value]))
@@ -172,7 +180,7 @@ def _watched(
                 watches.append(_Watch(tensor, extremes.name, True, extremes.add(f"{tensor}/{which}", 1)))
         if not values:
             continue
-        found, step = _some_values(graph, flat, spacing(shape, most))
+        found, step = _some_values(graph, flat, spacing(shape, values))
         if shape and not masked:
             part = some.add(found, -(-math.prod(shape) // step))
             watches.append(_Watch(tensor, some.name, False, part))
