@@ -64,8 +64,8 @@ def observe(
     """Ranges of ``tensors`` by each method, from one pass over ``samples``, which are run one at a time and not kept.
 
     Extremes are taken inside the graph, other observers get evenly spaced values: copying whole feature maps out
-    would take longer than computing them. Of joined and reshaped tensors the parts are looked at. Positions that an
-    attention mask leaves out are not looked at.
+    would take longer than computing them. Of joined and reshaped tensors of a small model the parts are looked at.
+    Positions that an attention mask leaves out are not looked at.
     ``model``: shapes inferred. ``at_zero``: tensors whose zero point will be zero. ``seen``: called after each sample with
     their number so far.
     ValueError where an input or one of ``tensors`` is found infinite or not a number, which names it.
@@ -74,11 +74,12 @@ def observe(
         return {method: {} for method in methods}
     spaced = [method for method in methods if method != "minmax"]
     shapes = known_shapes(model.graph)
+    each = values_each(model.graph, len(tensors))
     # where padding is left out, a tensor in another shape may not know it any more
-    made = derived(model.graph, () if mask_input(model.graph, shapes) else tensors, shapes)
+    by_parts = each < VALUES and mask_input(model.graph, shapes) is None
+    made = derived(model.graph, tensors if by_parts else (), shapes)
     roots = [name for name in tensors if name not in made.sources]
-    each = values_each(model.graph, len(tensors)) if spaced else 0
-    watched, watches = _watched(model, roots, exact="minmax" in methods, values=each)
+    watched, watches = _watched(model, roots, exact="minmax" in methods, values=each if spaced else 0)
     extremes = {name: Extremes() for name in roots}
     histograms = {name: Histogram() for name in roots}
     session = inference_session(watched, threads)
