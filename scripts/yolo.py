@@ -28,8 +28,27 @@ def yolov3_tiny(net: Branches) -> None:
     net.of(net.of(x, 256, 3), 3 * (COCO + 5))
 
 
-def yolov6(net: Branches, width: float) -> None:
-    """arXiv:2301.05586, n and s: RepVGG blocks, bidirectional fusion, boxes without distribution."""
+def yolov4_tiny(net: Branches) -> None:
+    """arXiv:2011.04244 and its yolov4-tiny.cfg, to corners of boxes and the best class of each."""
+    x = net.of(net.of(Feature(3, net.side), 32, 3, 2), 64, 3, 2)
+    beside = x
+    for channels in (64, 128, 256):
+        route = net.of(x, channels, 3)
+        net.move(route.elements // 2)
+        first = net.of(Feature(channels // 2, route.side), channels // 2, 3)
+        second = net.of(first, channels // 2, 3)
+        beside = net.of(net.concat(second, first), channels)
+        x = net.pooled(net.concat(route, beside), 2)
+    top = net.of(net.of(x, 512, 3), 256)
+    low = net.of(net.concat(net.upsampled(net.of(top, 128)), beside), 256, 3)
+    found = [net.of(x, 3 * (COCO + 5), bare=True) for x in (net.of(top, 512, 3), low)]
+    for x in found:
+        net.apply(x)
+    _anchored(net, found)
+
+
+def yolov6(net: Branches, width: float, *, best: bool = False) -> None:
+    """arXiv:2301.05586, n and s: RepVGG blocks, bidirectional fusion, boxes without distribution; ``best`` as below."""
     c = [int(base * width) for base in (64, 128, 256, 512, 1024, 256, 128, 128, 256, 256, 512)]
     x = net.of(Feature(3, net.side), c[0], 3, 2)
     kept = []
@@ -39,7 +58,7 @@ def yolov6(net: Branches, width: float) -> None:
             x = net.of(x, channels, 3)
         kept.append(x)
     kept[-1] = _csp_sppf(net, x)
-    _yolov6_neck(net, kept, c, partial(_repeated, repeats=4), outputs=4)
+    _yolov6_neck(net, kept, c, partial(_repeated, repeats=4), outputs=4, best=best)
 
 
 def yolov6_m(net: Branches) -> None:
@@ -58,7 +77,13 @@ Block = Callable[[Branches, Feature, int], Feature]
 
 
 def _yolov6_neck(
-    net: Branches, kept: Sequence[Feature], c: Sequence[int], block: Block, outputs: int
+    net: Branches,
+    kept: Sequence[Feature],
+    c: Sequence[int],
+    block: Block,
+    outputs: int,
+    *,
+    best: bool = False,
 ) -> None:
     p2, p3, p4, p5 = kept
     top = net.of(p5, c[5])
@@ -70,8 +95,16 @@ def _yolov6_neck(
     net.swish = True  # in the heads only
     for x in (low, centre, high):
         stem = net.of(x, x.channels)
-        _scores(net, net.of(net.of(stem, x.channels, 3), COCO, bare=True))
+        _scores(net, net.of(net.of(stem, x.channels, 3), COCO, bare=True), summed=not best)
         net.of(net.of(stem, x.channels, 3), outputs, bare=True)
+    if best:
+        places = sum(x.side**2 for x in (low, centre, high))
+        net.move((4 + COCO) * places)
+        for _ in range(5):
+            net.layers.append(plain("elementwise", reads=4 * places, writes=2 * places))
+        net.move((5 + COCO) * places)
+        net.layers.append(plain("elementwise", reads=(1 + COCO) * places, writes=COCO * places))
+        _best(net, places, COCO)
 
 
 def _bi_fusion(net: Branches, coarse: Feature, same: Feature, fine: Feature, channels: int) -> Feature:
@@ -136,8 +169,8 @@ def yolov7(net: Branches) -> None:
         net.apply(net.of(net.of(x, 2 * x.channels, 3), 3 * (COCO + 5), bare=True))
 
 
-def yolov7_tiny(net: Branches) -> None:
-    """The same, cfg/deploy/yolov7-tiny.yaml."""
+def yolov7_tiny(net: Branches, *, best: bool = False) -> None:
+    """The same, cfg/deploy/yolov7-tiny.yaml; ``best``: to corners of boxes and the best class of each."""
     every = (0, 1, 2, 3)
     block = partial(_elan, net, convolutions=2, taken=every)
     x = block(net.of(net.of(Feature(3, net.side), 32, 3, 2), 64, 3, 2), 32, 32, 64)
@@ -152,6 +185,24 @@ def yolov7_tiny(net: Branches) -> None:
     high = block(net.concat(net.of(centre, 256, 3, 2), top), 128, 128, 256)
     for x in (low, centre, high):
         net.apply(net.of(net.of(x, 2 * x.channels, 3), 3 * (COCO + 5), bare=True))
+    if best:
+        _anchored(net, (low, centre, high))
+
+
+def _anchored(net: Branches, found: Sequence[Feature]) -> None:
+    """From three anchors for each place to boxes, and the class that scores highest."""
+    for x in found:
+        places = 3 * x.side**2
+        net.move((COCO + 5) * places)
+        for elements in (2, 2, COCO + 1):
+            net.move(elements * places)
+        for _ in range(6):  # three for the middle, three for width and height
+            net.layers.append(plain("elementwise", reads=2 * places, writes=2 * places))
+    places = sum(3 * x.side**2 for x in found)
+    net.move((COCO + 5) * places)
+    net.move(COCO * places)
+    _best(net, places, COCO)
+    net.layers.append(plain("elementwise", reads=2 * places, writes=places))
 
 
 def _elan(
@@ -175,7 +226,7 @@ def _halved(net: Branches, x: Feature, channels: int) -> Feature:
     return net.concat(net.of(net.of(x, channels), channels, 3, 2), pooled)
 
 
-SCALES = {"n": (1 / 3, 0.25, 1024), "s": (1 / 3, 0.5, 1024), "m": (2 / 3, 0.75, 768)}
+SCALES = {"n": (1 / 3, 0.25, 1024), "s": (1 / 3, 0.5, 1024), "m": (2 / 3, 0.75, 768), "x": (1, 1.25, 512)}
 """Depth, width, most channels."""
 
 
@@ -198,10 +249,11 @@ def yolov8(
     more: int = 0,
     proto: bool = False,
     decoded: bool = False,
+    best: bool = False,
 ) -> None:
     """Ultralytics' yolov8.yaml; ``more`` outputs of a third branch: masks (with ``proto``), points or an angle.
 
-    ``decoded``: to the boxes, as Ultralytics exports it.
+    ``decoded``: to the boxes, as Ultralytics exports it; ``best``: with corners of boxes and the best class of each.
     """
     c, once, twice, p3 = _c2f_stem(net, scale)
     p4 = _c2f(net, net.of(p3, c[3], 3, 2), c[3], twice)
@@ -215,12 +267,19 @@ def yolov8(
         net.of(net.of(net.transposed(net.of(low, c[2], 3)), c[2], 3), 32)
     for x in (low, centre, high):
         net.of(net.of(net.of(x, boxes, 3), boxes, 3), 64, bare=True)
-        _scores(net, net.of(net.of(net.of(x, scored, 3), scored, 3), classes, bare=True), summed=not decoded)
+        _scores(net, net.of(net.of(net.of(x, scored, 3), scored, 3), classes, bare=True), summed=not (decoded or best))
         if more:
             third = max(c[2] // 4, more)
             net.of(net.of(net.of(x, third, 3), third, 3), more, bare=True)
+    places = sum(x.side**2 for x in (low, centre, high))
     if decoded:
-        _decode(net, sum(x.side**2 for x in (low, centre, high)))
+        _decode(net, places)
+    if best:
+        _boxes(net, places, classes)
+        _best(net, places, classes)
+        if more:
+            net.move(more * places)
+            net.move(more * places)
 
 
 def _scores(net: Branches, x: Feature, *, summed: bool = True) -> None:
@@ -231,13 +290,28 @@ def _scores(net: Branches, x: Feature, *, summed: bool = True) -> None:
 
 def _decode(net: Branches, places: int) -> None:
     """From distributions over 16 distances of four sides to boxes."""
-    net.move((64 + COCO) * places)
+    _boxes(net, places, COCO)
+    net.move((4 + COCO) * places)
+
+
+def _boxes(net: Branches, places: int, classes: int) -> None:
+    net.move((64 + classes) * places)
     net.move(64 * places)
     net.layers.append(plain("norm", reads=64 * places, writes=64 * places))
     net.layers.append(plain("elementwise", reads=64 * places, writes=4 * places))
     for _ in range(5):
         net.layers.append(plain("elementwise", reads=4 * places, writes=2 * places))
-    net.move((4 + COCO) * places)
+
+
+def _best(net: Branches, places: int, classes: int) -> None:
+    """Corners of boxes, and of each the class that scores highest."""
+    net.move(4 * places)
+    net.move(classes * places)
+    for _ in range(4):
+        net.layers.append(plain("elementwise", reads=4 * places, writes=2 * places))
+    net.move(4 * places)
+    net.layers.append(plain("pool", reads=classes * places, writes=places))
+    net.move(places)  # which one it is
 
 
 def _c2f(net: Branches, x: Feature, channels: int, repeats: int, *, bypass: bool = True) -> Feature:
@@ -252,8 +326,8 @@ def _c2f(net: Branches, x: Feature, channels: int, repeats: int, *, bypass: bool
     return net.of(net.concat(*[way] * (2 + repeats)), channels)
 
 
-def yolov10(net: Branches, scale: str) -> None:
-    """arXiv:2405.14458, with the head that needs no suppression of the rest."""
+def yolov10(net: Branches, scale: str, *, best: bool = False) -> None:
+    """arXiv:2405.14458, with one of its two heads, which are alike; ``best`` as above."""
     c, once, twice, p3 = _c2f_stem(net, scale)
     p4 = _c2f(net, _sc_down(net, p3, c[3]), c[3], twice)
     last = _c2f if scale == "n" else _c2f_cib
@@ -267,7 +341,11 @@ def yolov10(net: Branches, scale: str) -> None:
         net.of(net.of(net.of(x, boxes, 3), boxes, 3), 64, bare=True)
         way = net.of(net.of(x, x.channels, 3, depthwise=True), scored)
         way = net.of(net.of(way, scored, 3, depthwise=True), scored)
-        _scores(net, net.of(way, COCO, bare=True))
+        _scores(net, net.of(way, COCO, bare=True), summed=not best)
+    if best:
+        places = sum(x.side**2 for x in (low, centre, high))
+        _boxes(net, places, COCO)
+        _best(net, places, COCO)
 
 
 def _sc_down(net: Branches, x: Feature, channels: int) -> Feature:
@@ -310,7 +388,7 @@ def yolos() -> Iterator[tuple[str, int, Callable[[Branches], object]]]:
     yield "yolov6m", 640, yolov6_m
     yield "yolov7-tiny", 640, yolov7_tiny
     yield "yolov7", 640, yolov7
-    for scale in SCALES:
+    for scale in "nsm":
         yield f"yolov8{scale}", 640, partial(yolov8, scale=scale)
         yield f"yolov8{scale}-seg", 640, partial(yolov8, scale=scale, more=32, proto=True)
     yield "yolov8n-obb", 640, partial(yolov8, scale="n", classes=15, more=1)
@@ -318,3 +396,12 @@ def yolos() -> Iterator[tuple[str, int, Callable[[Branches], object]]]:
     yield "yolov8n-decoded", 640, partial(yolov8, scale="n", decoded=True)
     for scale in "ns":
         yield f"yolov10{scale}", 640, partial(yolov10, scale=scale)
+    yield "qai/yolov4", 416, yolov4_tiny
+    yield "qai/yolov6", 640, partial(yolov6, width=0.25, best=True)
+    yield "qai/yolov7", 640, partial(yolov7_tiny, best=True)
+    yield "qai/yolov8_det", 640, partial(yolov8, scale="n", best=True)
+    yield "qai/yolov8_seg", 640, partial(yolov8, scale="n", more=32, proto=True, best=True)
+    yield "qai/yolov8_obb", 640, partial(yolov8, scale="n", classes=15, more=1, best=True)
+    yield "qai/yolov10_det", 640, partial(yolov10, scale="n", best=True)
+    for scale in "sx":  # FastSAM is a YOLOv8 that knows one class
+        yield f"qai/fastsam_{scale}", 640, partial(yolov8, scale=scale, classes=1, more=32, proto=True, best=True)
