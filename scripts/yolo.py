@@ -28,27 +28,8 @@ def yolov3_tiny(net: Branches) -> None:
     net.of(net.of(x, 256, 3), 3 * (COCO + 5))
 
 
-def yolov4_tiny(net: Branches) -> None:
-    """arXiv:2011.04244 and its yolov4-tiny.cfg, to corners of boxes and the best class of each."""
-    x = net.of(net.of(Feature(3, net.side), 32, 3, 2), 64, 3, 2)
-    beside = x
-    for channels in (64, 128, 256):
-        route = net.of(x, channels, 3)
-        net.move(route.elements // 2)
-        first = net.of(Feature(channels // 2, route.side), channels // 2, 3)
-        second = net.of(first, channels // 2, 3)
-        beside = net.of(net.concat(second, first), channels)
-        x = net.pooled(net.concat(route, beside), 2)
-    top = net.of(net.of(x, 512, 3), 256)
-    low = net.of(net.concat(net.upsampled(net.of(top, 128)), beside), 256, 3)
-    found = [net.of(x, 3 * (COCO + 5), bare=True) for x in (net.of(top, 512, 3), low)]
-    for x in found:
-        net.apply(x)
-    _anchored(net, found)
-
-
-def yolov6(net: Branches, width: float, *, best: bool = False) -> None:
-    """arXiv:2301.05586, n and s: RepVGG blocks, bidirectional fusion, boxes without distribution; ``best`` as below."""
+def yolov6(net: Branches, width: float) -> None:
+    """arXiv:2301.05586, n and s: RepVGG blocks, bidirectional fusion, boxes without distribution."""
     c = [int(base * width) for base in (64, 128, 256, 512, 1024, 256, 128, 128, 256, 256, 512)]
     x = net.of(Feature(3, net.side), c[0], 3, 2)
     kept = []
@@ -58,7 +39,7 @@ def yolov6(net: Branches, width: float, *, best: bool = False) -> None:
             x = net.of(x, channels, 3)
         kept.append(x)
     kept[-1] = _csp_sppf(net, x)
-    _yolov6_neck(net, kept, c, partial(_repeated, repeats=4), outputs=4, best=best)
+    _yolov6_neck(net, kept, c, partial(_repeated, repeats=4), outputs=4)
 
 
 def yolov6_m(net: Branches) -> None:
@@ -77,13 +58,7 @@ Block = Callable[[Branches, Feature, int], Feature]
 
 
 def _yolov6_neck(
-    net: Branches,
-    kept: Sequence[Feature],
-    c: Sequence[int],
-    block: Block,
-    outputs: int,
-    *,
-    best: bool = False,
+    net: Branches, kept: Sequence[Feature], c: Sequence[int], block: Block, outputs: int
 ) -> None:
     p2, p3, p4, p5 = kept
     top = net.of(p5, c[5])
@@ -95,16 +70,8 @@ def _yolov6_neck(
     net.swish = True  # in the heads only
     for x in (low, centre, high):
         stem = net.of(x, x.channels)
-        _scores(net, net.of(net.of(stem, x.channels, 3), COCO, bare=True), summed=not best)
+        _scores(net, net.of(net.of(stem, x.channels, 3), COCO, bare=True))
         net.of(net.of(stem, x.channels, 3), outputs, bare=True)
-    if best:
-        places = sum(x.side**2 for x in (low, centre, high))
-        net.move((4 + COCO) * places)
-        for _ in range(5):
-            net.layers.append(plain("elementwise", reads=4 * places, writes=2 * places))
-        net.move((5 + COCO) * places)
-        net.layers.append(plain("elementwise", reads=(1 + COCO) * places, writes=COCO * places))
-        _best(net, places, COCO)
 
 
 def _bi_fusion(net: Branches, coarse: Feature, same: Feature, fine: Feature, channels: int) -> Feature:
@@ -226,7 +193,7 @@ def _halved(net: Branches, x: Feature, channels: int) -> Feature:
     return net.concat(net.of(net.of(x, channels), channels, 3, 2), pooled)
 
 
-SCALES = {"n": (1 / 3, 0.25, 1024), "s": (1 / 3, 0.5, 1024), "m": (2 / 3, 0.75, 768), "x": (1, 1.25, 512)}
+SCALES = {"n": (1 / 3, 0.25, 1024), "s": (1 / 3, 0.5, 1024), "m": (2 / 3, 0.75, 768)}
 """Depth, width, most channels."""
 
 
@@ -267,7 +234,11 @@ def yolov8(
         net.of(net.of(net.transposed(net.of(low, c[2], 3)), c[2], 3), 32)
     for x in (low, centre, high):
         net.of(net.of(net.of(x, boxes, 3), boxes, 3), 64, bare=True)
-        _scores(net, net.of(net.of(net.of(x, scored, 3), scored, 3), classes, bare=True), summed=not (decoded or best))
+        _scores(
+            net,
+            net.of(net.of(net.of(x, scored, 3), scored, 3), classes, bare=True),
+            summed=not (decoded or best),
+        )
         if more:
             third = max(c[2] // 4, more)
             net.of(net.of(net.of(x, third, 3), third, 3), more, bare=True)
@@ -326,8 +297,8 @@ def _c2f(net: Branches, x: Feature, channels: int, repeats: int, *, bypass: bool
     return net.of(net.concat(*[way] * (2 + repeats)), channels)
 
 
-def yolov10(net: Branches, scale: str, *, best: bool = False) -> None:
-    """arXiv:2405.14458, with one of its two heads, which are alike; ``best`` as above."""
+def yolov10(net: Branches, scale: str) -> None:
+    """arXiv:2405.14458, with the head that needs no suppression of the rest."""
     c, once, twice, p3 = _c2f_stem(net, scale)
     p4 = _c2f(net, _sc_down(net, p3, c[3]), c[3], twice)
     last = _c2f if scale == "n" else _c2f_cib
@@ -341,11 +312,7 @@ def yolov10(net: Branches, scale: str, *, best: bool = False) -> None:
         net.of(net.of(net.of(x, boxes, 3), boxes, 3), 64, bare=True)
         way = net.of(net.of(x, x.channels, 3, depthwise=True), scored)
         way = net.of(net.of(way, scored, 3, depthwise=True), scored)
-        _scores(net, net.of(way, COCO, bare=True), summed=not best)
-    if best:
-        places = sum(x.side**2 for x in (low, centre, high))
-        _boxes(net, places, COCO)
-        _best(net, places, COCO)
+        _scores(net, net.of(way, COCO, bare=True))
 
 
 def _sc_down(net: Branches, x: Feature, channels: int) -> Feature:
@@ -388,7 +355,7 @@ def yolos() -> Iterator[tuple[str, int, Callable[[Branches], object]]]:
     yield "yolov6m", 640, yolov6_m
     yield "yolov7-tiny", 640, yolov7_tiny
     yield "yolov7", 640, yolov7
-    for scale in "nsm":
+    for scale in SCALES:
         yield f"yolov8{scale}", 640, partial(yolov8, scale=scale)
         yield f"yolov8{scale}-seg", 640, partial(yolov8, scale=scale, more=32, proto=True)
     yield "yolov8n-obb", 640, partial(yolov8, scale="n", classes=15, more=1)
@@ -396,12 +363,7 @@ def yolos() -> Iterator[tuple[str, int, Callable[[Branches], object]]]:
     yield "yolov8n-decoded", 640, partial(yolov8, scale="n", decoded=True)
     for scale in "ns":
         yield f"yolov10{scale}", 640, partial(yolov10, scale=scale)
-    yield "qai/yolov4", 416, yolov4_tiny
-    yield "qai/yolov6", 640, partial(yolov6, width=0.25, best=True)
     yield "qai/yolov7", 640, partial(yolov7_tiny, best=True)
     yield "qai/yolov8_det", 640, partial(yolov8, scale="n", best=True)
     yield "qai/yolov8_seg", 640, partial(yolov8, scale="n", more=32, proto=True, best=True)
     yield "qai/yolov8_obb", 640, partial(yolov8, scale="n", classes=15, more=1, best=True)
-    yield "qai/yolov10_det", 640, partial(yolov10, scale="n", best=True)
-    for scale in "sx":  # FastSAM is a YOLOv8 that knows one class
-        yield f"qai/fastsam_{scale}", 640, partial(yolov8, scale=scale, classes=1, more=32, proto=True, best=True)

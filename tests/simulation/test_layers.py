@@ -12,7 +12,7 @@ from edgekit.errors import ModelError
 from edgekit.models import load_model
 from edgekit.simulation.layer import Layer
 from edgekit.simulation.layers import layers_of
-from edgekit.simulation.published import model_terms
+from edgekit.simulation.published import model_work
 from edgekit.simulation.terms import NAMES, TERMS, Terms, terms_of
 from scripts.branches import Branches, Feature
 from tests.graphs import tiny_bert
@@ -32,7 +32,7 @@ def named(terms: Terms) -> dict[str, float]:
 def test_an_onnx_mobilenet_is_the_one_that_was_measured(tmp_path: Path) -> None:
     """ncnn's benchmark model was read from its own format; the test's is built from the paper, without softmax."""
     mine = named(terms_of(layers(tmp_path, mobilenet_v1())))
-    measured = named(model_terms()["mobilenet"])
+    measured = named(model_work()["mobilenet"].usual)
     softmax = {"move": 2 * 1000, "operators": 1}
     assert mine == pytest.approx({name: value - softmax.get(name, 0) for name, value in measured.items()})
 
@@ -40,7 +40,7 @@ def test_an_onnx_mobilenet_is_the_one_that_was_measured(tmp_path: Path) -> None:
 def test_an_onnx_mobilenet_v2_is_the_one_of_tensorflow(tmp_path: Path) -> None:
     """TensorFlow's has a class more, for what is none, and a softmax."""
     mine = named(terms_of(layers(tmp_path, mobilenet_v2())))
-    measured = named(model_terms()["mobilenet_v2_1.0_224"])
+    measured = named(model_work()["mobilenet_v2_1.0_224"].usual)
     head = {"move": 2 * 1001, "operators": 1, "dense_weights": 1280}
     head["small"] = (1280 * 1001) ** 0.5 - (1280 * 1000) ** 0.5
     assert mine == pytest.approx({name: value - head.get(name, 0) for name, value in measured.items()})
@@ -50,7 +50,7 @@ def test_published_macs_stand(tmp_path: Path) -> None:
     """Sandler et al., table 4: 300 M for MobileNetV2; He et al.: 4.1 G for the ResNet-50 with stride in 3 x 3."""
     arithmetic = [term.group == "arithmetic" for term in TERMS.values()]
     for name, macs in (("mobilenet_v2_1.0_224", 300e6), ("resnet50_v1.5", 4.09e9), ("vgg16", 15.47e9)):
-        terms = named(model_terms()[name])
+        terms = named(model_work()[name].usual)
         total = sum(np.array(list(terms.values()))[arithmetic]) + terms["dense_weights"]
         assert total == pytest.approx(macs, rel=0.01)
 
@@ -76,7 +76,7 @@ def test_published_macs_stand(tmp_path: Path) -> None:
 def test_detectors_have_the_size_that_their_authors_state(name: str, gmacs: float, weights: float) -> None:
     """GFLOPs (two a MAC) and parameters of the authors' tables and of Open Model Zoo's; biases and what decodes boxes
     are not among the weights here, and two digits are stated."""
-    terms = model_terms()[name]
+    terms = model_work()[name].usual
     macs = sum(
         value
         for value, term in zip(terms.tolist(), TERMS.values(), strict=True)
