@@ -27,7 +27,7 @@ from edgekit.devices.emulated.view import arm_python, make_view
 from edgekit.devices.ssh_packages import DEBIAN_ARM, download_wheels
 from edgekit.simulation.count_points import CHANGED_SINCE
 from edgekit.simulation.emulated_counts import CLASSES, RECORDED, Counted, record, recorded
-from edgekit.simulation.published import model_terms
+from edgekit.simulation.published import model_work
 from scripts.measured_models import NCNN
 
 VERSION = "1.0.20261020"
@@ -47,7 +47,7 @@ def main() -> None:
         site = ncnn_site(Path(folder))
         boards = {name: find_board(name, load_catalog()) for name in options.boards.split(",")}
         for model in sorted(
-            set(NCNN) - set(CHANGED_SINCE), key=lambda name: float(model_terms()[name][:MAC_TERMS].sum())
+            set(NCNN) - set(CHANGED_SINCE), key=lambda name: float(model_work()[name].usual[:MAC_TERMS].sum())
         ):
             for name, board in boards.items():
                 if (model, *machine(board)) in {(item.model, item.core, item.cache_bytes) for item in known}:

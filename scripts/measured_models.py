@@ -1,9 +1,11 @@
 """Write edgekit/simulation/published/models.csv again: the layers of every model that published measurements name.
 
     git clone https://github.com/Tencent/ncnn && git -C ncnn checkout a4d2ea1d4422c9e849f166fd7a4aefb52f942f6a
-    python scripts/measured_models.py ncnn/benchmark/models
+    python -m scripts.exported_models exported
+    python -m scripts.measured_models ncnn/benchmark/models exported
 
-ncnn's models are read from its own files, PaddleOCR's detector from the zoo's; the others are built as their papers and
+ncnn's models are read from its own files, PaddleOCR's detector from the zoo's, some of Qualcomm's from what PyTorch's
+libraries export (``scripts/exported_models.py`` says what that needs); the others are built as their papers and
 repositories have them (those of TensorFlow with 1,001 classes, "same" padding, BatchNorm folded).
 """
 
@@ -26,6 +28,7 @@ from scripts.detectors import detectors
 from scripts.encoders import bert_base
 from scripts.ncnn_layers import read_param
 from scripts.net import Net, bottlenecks
+from scripts.upscalers import image_to_image
 from scripts.yolo import yolos
 
 NCNN = {
@@ -168,17 +171,18 @@ def built() -> Iterator[tuple[str, list[Layer]]]:
         lay(net)
         yield name, net.layers
     others = (("resnet50-v2-7", 224, resnet50_v2), ("bert-base-cased", 1, bert_base))
-    for name, side, draw in (*yolos(), *detectors(), *others):
+    for name, side, draw in (*yolos(), *detectors(), *image_to_image(), *others):
         branches = Branches(side)
         draw(branches)
         yield name, branches.layers
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, exported: Path) -> None:
     models: dict[str, Sequence[Layer]] = dict(built())
     models |= {name: read_param(folder / f"{name}.param", side) for name, side in NCNN.items()}
     detector = load_model(resolve("ppocrv4-det"), {"x": (1, 3, 480, 480)})
     models["ppocrv4_det"] = layers_of(detector)  # of the side that Rockchip timed it with
+    models |= {f"qai/{path.stem}": layers_of(load_model(path)) for path in exported.glob("*.onnx")}
     columns = [item.name for item in fields(Layer) if item.compare]
     with (FOLDER / "models.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -188,4 +192,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -136,8 +136,8 @@ def yolov7(net: Branches) -> None:
         net.apply(net.of(net.of(x, 2 * x.channels, 3), 3 * (COCO + 5), bare=True))
 
 
-def yolov7_tiny(net: Branches) -> None:
-    """The same, cfg/deploy/yolov7-tiny.yaml."""
+def yolov7_tiny(net: Branches, *, best: bool = False) -> None:
+    """The same, cfg/deploy/yolov7-tiny.yaml; ``best``: to corners of boxes and the best class of each."""
     every = (0, 1, 2, 3)
     block = partial(_elan, net, convolutions=2, taken=every)
     x = block(net.of(net.of(Feature(3, net.side), 32, 3, 2), 64, 3, 2), 32, 32, 64)
@@ -152,6 +152,24 @@ def yolov7_tiny(net: Branches) -> None:
     high = block(net.concat(net.of(centre, 256, 3, 2), top), 128, 128, 256)
     for x in (low, centre, high):
         net.apply(net.of(net.of(x, 2 * x.channels, 3), 3 * (COCO + 5), bare=True))
+    if best:
+        _anchored(net, (low, centre, high))
+
+
+def _anchored(net: Branches, found: Sequence[Feature]) -> None:
+    """From three anchors for each place to boxes, and the class that scores highest."""
+    for x in found:
+        places = 3 * x.side**2
+        net.move((COCO + 5) * places)
+        for elements in (2, 2, COCO + 1):
+            net.move(elements * places)
+        for _ in range(6):  # three for the middle, three for width and height
+            net.layers.append(plain("elementwise", reads=2 * places, writes=2 * places))
+    places = sum(3 * x.side**2 for x in found)
+    net.move((COCO + 5) * places)
+    net.move(COCO * places)
+    _best(net, places, COCO)
+    net.layers.append(plain("elementwise", reads=2 * places, writes=places))
 
 
 def _elan(
@@ -198,10 +216,11 @@ def yolov8(
     more: int = 0,
     proto: bool = False,
     decoded: bool = False,
+    best: bool = False,
 ) -> None:
     """Ultralytics' yolov8.yaml; ``more`` outputs of a third branch: masks (with ``proto``), points or an angle.
 
-    ``decoded``: to the boxes, as Ultralytics exports it.
+    ``decoded``: to the boxes, as Ultralytics exports it; ``best``: with corners of boxes and the best class of each.
     """
     c, once, twice, p3 = _c2f_stem(net, scale)
     p4 = _c2f(net, net.of(p3, c[3], 3, 2), c[3], twice)
@@ -215,12 +234,23 @@ def yolov8(
         net.of(net.of(net.transposed(net.of(low, c[2], 3)), c[2], 3), 32)
     for x in (low, centre, high):
         net.of(net.of(net.of(x, boxes, 3), boxes, 3), 64, bare=True)
-        _scores(net, net.of(net.of(net.of(x, scored, 3), scored, 3), classes, bare=True), summed=not decoded)
+        _scores(
+            net,
+            net.of(net.of(net.of(x, scored, 3), scored, 3), classes, bare=True),
+            summed=not (decoded or best),
+        )
         if more:
             third = max(c[2] // 4, more)
             net.of(net.of(net.of(x, third, 3), third, 3), more, bare=True)
+    places = sum(x.side**2 for x in (low, centre, high))
     if decoded:
-        _decode(net, sum(x.side**2 for x in (low, centre, high)))
+        _decode(net, places)
+    if best:
+        _boxes(net, places, classes)
+        _best(net, places, classes)
+        if more:
+            net.move(more * places)
+            net.move(more * places)
 
 
 def _scores(net: Branches, x: Feature, *, summed: bool = True) -> None:
@@ -231,13 +261,28 @@ def _scores(net: Branches, x: Feature, *, summed: bool = True) -> None:
 
 def _decode(net: Branches, places: int) -> None:
     """From distributions over 16 distances of four sides to boxes."""
-    net.move((64 + COCO) * places)
+    _boxes(net, places, COCO)
+    net.move((4 + COCO) * places)
+
+
+def _boxes(net: Branches, places: int, classes: int) -> None:
+    net.move((64 + classes) * places)
     net.move(64 * places)
     net.layers.append(plain("norm", reads=64 * places, writes=64 * places))
     net.layers.append(plain("elementwise", reads=64 * places, writes=4 * places))
     for _ in range(5):
         net.layers.append(plain("elementwise", reads=4 * places, writes=2 * places))
-    net.move((4 + COCO) * places)
+
+
+def _best(net: Branches, places: int, classes: int) -> None:
+    """Corners of boxes, and of each the class that scores highest."""
+    net.move(4 * places)
+    net.move(classes * places)
+    for _ in range(4):
+        net.layers.append(plain("elementwise", reads=4 * places, writes=2 * places))
+    net.move(4 * places)
+    net.layers.append(plain("pool", reads=classes * places, writes=places))
+    net.move(places)  # which one it is
 
 
 def _c2f(net: Branches, x: Feature, channels: int, repeats: int, *, bypass: bool = True) -> Feature:
@@ -318,3 +363,7 @@ def yolos() -> Iterator[tuple[str, int, Callable[[Branches], object]]]:
     yield "yolov8n-decoded", 640, partial(yolov8, scale="n", decoded=True)
     for scale in "ns":
         yield f"yolov10{scale}", 640, partial(yolov10, scale=scale)
+    yield "qai/yolov7", 640, partial(yolov7_tiny, best=True)
+    yield "qai/yolov8_det", 640, partial(yolov8, scale="n", best=True)
+    yield "qai/yolov8_seg", 640, partial(yolov8, scale="n", more=32, proto=True, best=True)
+    yield "qai/yolov8_obb", 640, partial(yolov8, scale="n", classes=15, more=1, best=True)

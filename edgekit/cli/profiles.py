@@ -107,7 +107,7 @@ def probes(
     from edgekit.models.zoo import entries, is_fetched, resolve
     from edgekit.simulation.layers import layers_of
     from edgekit.simulation.probing import recommend
-    from edgekit.simulation.terms import terms_of
+    from edgekit.simulation.work import Work
 
     if runtime not in get_args(PredictedRuntime):
         raise typer.BadParameter(f"--runtime {runtime}: one of {', '.join(get_args(PredictedRuntime))}")
@@ -115,7 +115,7 @@ def probes(
     names = models or [model.id for model in entries().values() if is_fetched(model)]
     with progress("edgekit profiles probes") as advance:
         paths = {name: resolve(name, advance) for name in names}
-    terms = {name: terms_of(layers_of(load_shaped(path, {}))) for name, path in paths.items()}
+    terms = {name: Work.of(layers_of(load_shaped(path, {}))).on(runtime) for name, path in paths.items()}
     if len(terms) < count:
         raise EdgekitError(
             f"{counted(len(terms), 'model')} to choose {count} from: name more, or fetch some: edgekit models ls"

@@ -17,7 +17,7 @@ from edgekit.simulation import Prediction
 from edgekit.simulation.kin import alike
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.predict import predict
-from edgekit.simulation.terms import Terms, terms_of
+from edgekit.simulation.work import Work
 from edgekit.vocabulary import Precision
 
 
@@ -29,16 +29,16 @@ class Paces:
     profile: Profile
     most_threads: int
     """That the artifact will be given; fewer may be tried."""
-    _terms: Terms | None
+    _work: Work | None
 
     @classmethod
     def on(cls, profile: Profile, model: Model, *, most_threads: int) -> Paces:
         """Nothing is known of a graph that does not tell, nor by a profile without speeds."""
         try:
-            terms = terms_of(layers_of(model)) if profile.speeds else None
+            work = Work.of(layers_of(model)) if profile.speeds else None
         except ModelError:
-            terms = None
-        return cls(model=model, profile=profile, most_threads=most_threads, _terms=terms)
+            work = None
+        return cls(model=model, profile=profile, most_threads=most_threads, _work=work)
 
     def keeping_to(self, latency_ms: float | None, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """The candidates, those given up whose whole interval lies beyond ``latency_ms`` on any number of threads."""
@@ -72,10 +72,10 @@ class Paces:
 
     def _predictions(self, candidate: Candidate) -> list[Prediction]:
         """By constants of the candidate's own runtime, else of the same kernels; empty where any lies outside its domain."""
-        if self._terms is None or candidate.reason is not None or candidate.precision is None:
+        if self._work is None or candidate.reason is not None or candidate.precision is None:
             return []
         precision: Precision = "int8" if self.model.quantized else candidate.precision
-        found = predict(candidate.target.id, self.profile, self._terms, (precision,))
+        found = predict(candidate.target.id, self.profile, self._work, (precision,))
         for runtime in alike(candidate.runtime.id):
             own = [
                 item

@@ -12,7 +12,7 @@ from edgekit.models.model import Model
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.memory import predict_memory
 from edgekit.simulation.predict import Prediction, predict
-from edgekit.simulation.terms import terms_of
+from edgekit.simulation.work import Work
 from edgekit.vocabulary import PREDICTED, Arch, Precision
 
 _FLOAT: tuple[Precision, ...] = ("fp32", "fp16")
@@ -37,12 +37,12 @@ def estimate(model: Model, devices: Sequence[str], catalog: Catalog, asked: Aske
     for device, profile in profiles.items():
         if named:
             _check(device, profile, asked, catalog)
-    terms = terms_of(layers_of(model))
+    work = Work.of(layers_of(model))
     precisions = (asked.precision,) if asked.precision else precisions_of(model)
     found = [
         prediction
         for device, profile in profiles.items()
-        for prediction in predict(device.removeprefix(PREDICTED), profile, terms, precisions)
+        for prediction in predict(device.removeprefix(PREDICTED), profile, work, precisions)
         if asked.runtime in (None, prediction.speed.runtime)
         and asked.threads in (None, prediction.speed.threads)
     ]

@@ -12,7 +12,8 @@ from edgekit.catalog_schema import Profile, Target
 from edgekit.simulation.kin import akin
 from edgekit.simulation.layer import Layer, LayerKind
 from edgekit.simulation.predict import Prediction, constants_ms, predict
-from edgekit.simulation.terms import GROUPS, IN_GROUP, Group, terms_by_layer
+from edgekit.simulation.terms import GROUPS, IN_GROUP, Group
+from edgekit.simulation.work import Work, work_by_layer
 from edgekit.vocabulary import FLOAT_PRECISIONS, Precision
 
 _BOUND: Mapping[Group, str] = {"arithmetic": "arithmetic", "traffic": "memory", "overhead": "overhead"}
@@ -88,8 +89,7 @@ def times_on(
     By the runtime that is nearest to one of the target's own; where none is near, by the fastest that was measured.
     Of several numbers of threads, the target's.
     """
-    amounts = terms_by_layer(layers)
-    found = predict(target.id, profile, np.asarray(amounts.sum(axis=0)), precisions)
+    found = predict(target.id, profile, Work.of(layers), precisions)
     names = [name for runtime in target.runtimes for name in akin(runtime.id)]
 
     def rank(item: Prediction) -> tuple[int, bool, float]:
@@ -100,10 +100,11 @@ def times_on(
     nearest: dict[bool, Prediction] = {}
     for item in sorted(found, key=rank):
         nearest.setdefault(item.speed.precision not in FLOAT_PRECISIONS, item)
-    return [_split(nearest[integers], layers, amounts) for integers in sorted(nearest)]
+    return [_split(nearest[integers], layers) for integers in sorted(nearest)]
 
 
-def _split(prediction: Prediction, layers: Sequence[Layer], amounts: np.ndarray) -> TimeByLayer:
+def _split(prediction: Prediction, layers: Sequence[Layer]) -> TimeByLayer:
+    amounts = work_by_layer(layers, prediction.speed.runtime)
     groups = (amounts * constants_ms(prediction.speed)) @ IN_GROUP
     whole = prediction.latency_ms.p50
     times = [

@@ -13,7 +13,7 @@ from edgekit.models import load_model
 from edgekit.simulation.crossing import LEAST_POINTS, Point
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import Series
-from edgekit.simulation.terms import Terms, terms_of
+from edgekit.simulation.work import Work
 from edgekit.vocabulary import Precision, PredictedRuntime
 
 _NEEDED = ("model", "runtime", "version", "precision", "threads", "latency_ms")
@@ -35,14 +35,15 @@ def read_rows(path: Path, board: str) -> Mapping[Series, tuple[Point, ...]]:
         raise DataError(
             f"{path}: the first line must name the columns {', '.join(_NEEDED)}; {missing[0]} is missing"
         )
-    terms: dict[str, Terms] = {}
+    work: dict[str, Work] = {}
     found: dict[Series, list[Point]] = defaultdict(list)
     for number, row in enumerate(rows, 2):
         series, latency_ms = _read(f"{path}:{number}", row, board)
         name = row["model"]
-        if name not in terms:
-            terms[name] = terms_of(layers_of(load_model(path.parent / name)))
-        found[series].append(Point(name, row.get("family") or name, latency_ms, terms[name]))
+        if name not in work:
+            work[name] = Work.of(layers_of(load_model(path.parent / name)))
+        terms = work[name].on(series.runtime)
+        found[series].append(Point(name, row.get("family") or name, latency_ms, terms))
     for series, points in found.items():
         if len({point.family for point in points}) < LEAST_POINTS + 1:
             raise DataError(

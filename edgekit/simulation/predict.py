@@ -10,6 +10,7 @@ import numpy as np
 from edgekit.catalog_schema import FittedSpeed, Profile, Speed
 from edgekit.simulation.memory import MemoryPrediction
 from edgekit.simulation.terms import NAMES, Terms
+from edgekit.simulation.work import Work
 from edgekit.vocabulary import Precision
 
 _STRANGE_SHARE = 0.05
@@ -46,9 +47,13 @@ class Prediction:
         return not self.outside
 
 
-def predict(device: str, profile: Profile, terms: Terms, precisions: Sequence[Precision]) -> list[Prediction]:
+def predict(device: str, profile: Profile, work: Work, precisions: Sequence[Precision]) -> list[Prediction]:
     """One prediction for each of the profile's speeds in one of ``precisions``."""
-    return [_predict(device, speed, terms) for speed in profile.speeds if speed.precision in precisions]
+    return [
+        _predict(device, speed, work.on(speed.runtime))
+        for speed in profile.speeds
+        if speed.precision in precisions
+    ]
 
 
 def constants_ms(speed: Speed) -> Terms:

@@ -17,12 +17,12 @@ from typing import Any
 from edgekit.simulation.crossing import Point
 from edgekit.simulation.fitting import NOISE
 from edgekit.simulation.layer import KINDS, Layer
-from edgekit.simulation.terms import Terms, terms_of
+from edgekit.simulation.work import Work
 
 _NEAREST = {"litert": "tflite-xnnpack", "tflite-runtime": "tflite-xnnpack"}
 _USUAL = "tflite"
 """Whose population a runtime takes that nothing was published of."""
-_NOISE = {"ncnn": 0.08, "openvino": 0.12, "rknn": 0.12}
+_NOISE = {"ncnn": 0.08, "openvino": 0.12, "qnn": 0.12, "rknn": 0.12}
 """ncnn: many contributors with many boards, two of one kind differ by 3 to 15 %. The others: graphs that were laid out
 again from their papers, and few families, so that one model must not decide a term."""
 FOLDER = Path(__file__).parent / "published"
@@ -53,27 +53,26 @@ class Origin:
 
 
 @cache
-def model_terms() -> Mapping[str, Terms]:
-    """The terms of each model that was measured."""
+def model_work() -> Mapping[str, Work]:
+    """How much work each model that was measured is."""
     layers: dict[str, list[Layer]] = defaultdict(list)
     for row in _rows("models.csv"):
         model, wanted = row.pop("model"), row.pop("kind")
         kind = next(known for known in KINDS if known == wanted)
         sizes: dict[str, Any] = {name: int(value) for name, value in row.items()}
         layers[model].append(Layer(kind=kind, **sizes))
-    return {name: terms_of(found) for name, found in layers.items()}
+    return {name: Work.of(found) for name, found in layers.items()}
 
 
 @cache
 def published() -> Mapping[Series, tuple[Point, ...]]:
     """Every series with its points."""
-    terms, found = model_terms(), defaultdict(list)
+    work, found = model_work(), defaultdict(list)
     for row in _rows("measurements.csv"):
         series = _series(row)
         noise = _NOISE.get(series.runtime, NOISE)
-        found[series].append(
-            Point(row["model"], row["family"], float(row["latency_ms"]), terms[row["model"]], noise)
-        )
+        terms = work[row["model"]].on(series.runtime)
+        found[series].append(Point(row["model"], row["family"], float(row["latency_ms"]), terms, noise))
     return {series: tuple(points) for series, points in sorted(found.items())}
 
 

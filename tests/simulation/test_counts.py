@@ -17,7 +17,7 @@ from edgekit.simulation.count_predict import predict_counts
 from edgekit.simulation.count_terms import COUNT_NAMES, GUESS_CYCLES, count_terms
 from edgekit.simulation.crossing import HeldOut, Point
 from edgekit.simulation.emulated_counts import record, recorded
-from edgekit.simulation.published import model_terms
+from edgekit.simulation.published import model_work
 
 CATALOG = load_catalog()
 COUNTED = tuple(profile.id for profile in CATALOG.profiles.values() if profile.counted_speeds)
@@ -45,7 +45,7 @@ def per_mac(points: Sequence[Point], unseen: Point) -> float:
 
 
 def macs(point: Point) -> float:
-    return float(model_terms()[point.model][:8].sum())
+    return float(model_work()[point.model].usual[:8].sum())
 
 
 BARS = {
@@ -174,7 +174,7 @@ def test_a_transformer_that_took_no_part_is_predicted() -> None:
 
 def test_every_count_is_whole() -> None:
     for item in recorded():
-        assert item.model in model_terms()
+        assert item.model in model_work()
         assert sum(item.by_class.values()) > 1e6
         misses = [item.cache_misses[level] for level in sorted(item.cache_misses)]
         assert len(misses) == len(item.cache_bytes)

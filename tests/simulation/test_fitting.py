@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgekit.simulation.fitting import Points, fit_constants, fit_population
-from edgekit.simulation.published import model_terms
+from edgekit.simulation.published import model_work
 from edgekit.simulation.solve import least_squares
 from edgekit.simulation.terms import GUESS, IN_GROUP, NAMES
 
@@ -36,7 +36,7 @@ def _residual(rows: np.ndarray, right: np.ndarray, chosen: tuple[int, ...]) -> f
 
 def device(speeds: tuple[float, float, float], noise: float = 0.0) -> Points:
     """Every measured model on a device whose terms compare as guessed."""
-    terms = np.array(list(model_terms().values()))
+    terms = np.array([work.usual for work in model_work().values()])
     exact = terms @ (GUESS * (IN_GROUP @ np.array(speeds)))
     return Points(terms, exact * np.exp(np.random.default_rng(1).normal(0, noise, len(exact))))
 

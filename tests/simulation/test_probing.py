@@ -7,7 +7,7 @@ import numpy as np
 from edgekit.simulation.crossing import points_of
 from edgekit.simulation.fitting import Population, fit_population
 from edgekit.simulation.probing import choose_probes, recommend
-from edgekit.simulation.published import alike, model_terms
+from edgekit.simulation.published import alike, model_work
 from edgekit.simulation.terms import Terms
 
 
@@ -39,7 +39,7 @@ def test_they_tell_more_than_models_at_random() -> None:
 
 
 def test_the_same_model_is_not_chosen_for_what_it_told_already() -> None:
-    terms = model_terms()
+    terms = {name: work.usual for name, work in model_work().items()}
     twice = {
         "a": terms["mobilenet_v1_1.0_224"],
         "b": terms["mobilenet_v1_1.0_224"],
