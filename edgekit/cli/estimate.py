@@ -139,10 +139,17 @@ def _row(item: Prediction, limit: float | None) -> tuple[str, ...]:
         speed.runtime,
         speed.precision,
         str(speed.threads or "-"),
-        f"{marks} {latency.p50:.3g}".lstrip(),
-        f"{latency.low:.3g}-{latency.high:.3g}",
+        f"{marks} {_short(latency.p50)}".lstrip(),
+        f"{_short(latency.low)}-{_short(latency.high)}",
         f"{speed.error_pct.median:.0f}/{speed.error_pct.p90:.0f}",
     )
+
+
+def _short(milliseconds: float) -> str:
+    """Three digits, and below a millisecond two: the targets' names need the room."""
+    if milliseconds >= 1:
+        return f"{milliseconds:.3g}"
+    return f"{milliseconds:.2f}" if milliseconds >= 0.1 else f"{milliseconds:.2g}"
 
 
 def _versions(found: list[Prediction]) -> str:
