@@ -17,7 +17,6 @@ from edgekit.errors import CameraError
 WARM_UP = 3
 """Frames before the timed ones: files, caches and clocks wake up."""
 
-
 BUSY = 0.95
 """Of the longest stage's rate: below it the processors are what keeps the pipeline back."""
 

@@ -15,6 +15,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from edgekit.models.editing import prune, set_nodes
+
 Array = np.ndarray[Any, Any]
 
 ABSORBED = "/zero_point_absorbed"
@@ -60,7 +62,8 @@ def absorb_zero_points(graph: onnx.GraphProto) -> None:
         scales = constants[pair.input[1]] * constants[weights.input[1]]
         bias = _bias(graph, node.name, shifted.astype(np.int32), scales.astype(np.float32), added)
         node.input[:] = [read_at_zero[node.input[0]], node.input[1], bias]
-    _rewrite(graph, before)
+    set_nodes(graph, [new for node in graph.node for new in (*before.get(node.name, ()), node)])
+    prune(graph)
 
 
 def _zero_point(pair: onnx.NodeProto, constants: Mapping[str, Array]) -> int:
@@ -88,16 +91,3 @@ def _bias(
     inputs = [f"{name}/integers", f"{name}/scales"]
     added.append(helper.make_node("DequantizeLinear", inputs, [name], name, axis=0))
     return name
-
-
-def _rewrite(graph: onnx.GraphProto, before: Mapping[str, list[onnx.NodeProto]]) -> None:
-    """Put the nodes of ``before`` before those named, and leave out pairs and constants that nothing reads any more."""
-    nodes = [new for node in graph.node for new in (*before.get(node.name, ()), node)]
-    used = {name for node in nodes for name in node.input} | {value.name for value in graph.output}
-    kept = [node for node in nodes if node.op_type != "DequantizeLinear" or node.output[0] in used]
-    used = {name for node in kept for name in node.input} | {value.name for value in graph.output}
-    tensors = [tensor for tensor in graph.initializer if tensor.name in used]
-    for field, items in ((graph.node, kept), (graph.initializer, tensors)):
-        copies = [type(item).FromString(item.SerializeToString()) for item in items]
-        del field[:]
-        field.extend(copies)

@@ -95,11 +95,12 @@ class Histogram:
 
 def merged(parts: Sequence[tuple[Histogram, float]]) -> Histogram:
     """One histogram of the values of all ``parts``, each of them counted so many times."""
-    whole = Histogram(low=min(one.low for one, _ in parts), high=max(one.high for one, _ in parts))
-    whole.width = max(one.width for one, _ in parts)
-    while whole.width and whole.high // whole.width - whole.low // whole.width >= BINS:
-        whole.width *= 2
-    whole.first = int(whole.low // whole.width) if whole.width else 0
+    whole = Histogram(
+        width=max(one.width for one, _ in parts),
+        low=min(one.low for one, _ in parts),
+        high=max(one.high for one, _ in parts),
+    )
+    whole._reach()
     for one, times in parts:
         # widths are powers of two; of zeros alone the one bin begins at zero, whatever its width
         together = round(whole.width / one.width) if one.width else 1

@@ -75,11 +75,13 @@ def observe(
     spaced = [method for method in methods if method != "minmax"]
     shapes = known_shapes(model.graph)
     each = values_each(model.graph, len(tensors))
+    mask = mask_input(model.graph, shapes)
     # where padding is left out, a tensor in another shape may not know it any more
-    by_parts = each < VALUES and mask_input(model.graph, shapes) is None
-    made = derived(model.graph, tensors if by_parts else (), shapes)
+    made = derived(model.graph, tensors if each < VALUES and mask is None else (), shapes)
     roots = [name for name in tensors if name not in made.sources]
-    watched, watches = _watched(model, roots, exact="minmax" in methods, values=each if spaced else 0)
+    watched, watches = _watched(
+        model, roots, shapes, mask, exact="minmax" in methods, values=each if spaced else 0
+    )
     extremes = {name: Extremes() for name in roots}
     histograms = {name: Histogram() for name in roots}
     session = inference_session(watched, threads)
@@ -153,15 +155,19 @@ class _Joined:
 
 
 def _watched(
-    model: onnx.ModelProto, tensors: Sequence[str], *, exact: bool, values: int
+    model: onnx.ModelProto,
+    tensors: Sequence[str],
+    shapes: Mapping[str, tuple[int, ...]],
+    mask: str | None,
+    *,
+    exact: bool,
+    values: int,
 ) -> tuple[onnx.ModelProto, list[_Watch]]:
     """The model with outputs about ``tensors`` in place of its own: extremes, and about so many ``values`` of each."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
-    shapes = known_shapes(model.graph)
     producers = {name: node.op_type for node in model.graph.node for name in node.output}
-    mask = mask_input(graph, shapes)
     del graph.output[:]
     for name, value in (("flat", -1), ("begin", 0), ("end", np.iinfo(np.int64).max)):
         _constant(graph, f"watched/{name}", np.array([value]))

@@ -34,7 +34,7 @@ class Repeated:
         self._clip = clip
         self._frames = open_stored(clip)
         self._count = 0
-        self._started_s = perf_counter()
+        self._started_s = self._due_s = perf_counter()
 
     def read(self) -> Frame:
         frame = self._frames.read()
@@ -42,8 +42,10 @@ class Repeated:
             self._frames = open_stored(self._clip)
             frame = self._frames.read()
         assert frame is not None
-        due_s = self._started_s + self._count / self.rate_fps
-        time.sleep(max(0.0, due_s - perf_counter()))
+        # a camera does not catch up on what a busy machine made it miss
+        self._due_s = max(self._due_s, perf_counter() - 1 / self.rate_fps)
+        time.sleep(max(0.0, self._due_s - perf_counter()))
+        self._due_s += 1 / self.rate_fps
         index, self._count = self._count, self._count + 1
         now_s = perf_counter()
         return Frame(

@@ -50,7 +50,7 @@ def test_figures_are_the_pipelines(blazeface: Path, tmp_path: Path) -> None:
     assert facts["answered"] + facts["dropped"] <= facts["captured"]
     assert facts["size"] == {"width": 288, "height": 432}
     assert facts["source"] == "face.mp4"
-    assert 0 < facts["frames_per_s"] < 60  # 20, and what a busy machine catches up on
+    assert 0 < facts["frames_per_s"] < 30
     assert facts["age_ms"]["p50"] > facts["stages_ms"]["inference"]["p50"] > 0
     assert facts["resident_bytes"] > 50 * 2**20
     assert {"entered", "crossed"} <= {item["event"] for item in facts["happenings"]}

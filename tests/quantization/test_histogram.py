@@ -22,16 +22,20 @@ def parts() -> list[Array]:
     return [(rng.standard_normal(1000) * scale).astype(np.float32) for scale in scales]
 
 
+def assert_same(found: Histogram, wanted: Histogram) -> None:
+    assert (found.width, found.first, found.low, found.high) == (
+        wanted.width,
+        wanted.first,
+        wanted.low,
+        wanted.high,
+    )
+    np.testing.assert_array_equal(found.counts, wanted.counts)
+
+
 def test_the_order_of_the_values_does_not_matter() -> None:
     forward, backward, at_once = counted(*parts()), counted(*parts()[::-1]), counted(np.concatenate(parts()))
     for other in (backward, at_once):
-        assert (other.width, other.first, other.low, other.high) == (
-            forward.width,
-            forward.first,
-            forward.low,
-            forward.high,
-        )
-        np.testing.assert_array_equal(other.counts, forward.counts)
+        assert_same(other, forward)
 
 
 def test_the_counts_are_numpy_s() -> None:
@@ -57,13 +61,7 @@ def test_merged_histograms_are_the_one_of_all_values(first: int) -> None:
     """Of other widths and ends, and of zeros alone."""
     some, others = parts()[first], np.concatenate(parts()[:first] + parts()[first + 1 :])
     whole, joined = counted(some, others), merged([(counted(some), 1.0), (counted(others), 1.0)])
-    assert (joined.width, joined.first, joined.low, joined.high) == (
-        whole.width,
-        whole.first,
-        whole.low,
-        whole.high,
-    )
-    np.testing.assert_array_equal(joined.counts, whole.counts)
+    assert_same(joined, whole)
 
 
 def test_parts_count_as_often_as_they_are_told_to() -> None:
