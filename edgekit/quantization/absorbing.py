@@ -16,6 +16,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgekit.models.editing import prune, set_nodes
+from edgekit.quantization.layers import attributes_of
 
 Array = np.ndarray[Any, Any]
 
@@ -25,7 +26,7 @@ ABSORBED = "/zero_point_absorbed"
 
 def absorbs_zero_points(node: onnx.NodeProto) -> bool:
     """A convolution of all channels, constant weights assumed, that pads nothing."""
-    attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
+    attributes = attributes_of(node)
     return (
         node.op_type == "Conv"
         and attributes.get("group", 1) == 1

@@ -10,9 +10,7 @@ import onnx
 
 from edgekit.quantization.histogram import Histogram, merged
 from edgekit.quantization.observers import Extremes
-
-_SAME_VALUES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-"""Of their first input."""
+from edgekit.quantization.placement import SAME_VALUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def derived(
     for node in graph.node:
         inputs = node.input if node.op_type == "Concat" else node.input[:1]
         if (
-            node.op_type in _SAME_VALUES | {"Concat"}
+            node.op_type in SAME_VALUES | {"Concat"}
             and node.output[0] in known
             and inputs
             and known.issuperset(inputs)

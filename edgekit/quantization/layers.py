@@ -36,7 +36,7 @@ class Layer:
         flat = values.reshape(-1, values.shape[2])
         if self.node.op_type == "Conv":
             return flat.reshape(self.kernel)
-        return flat if _attributes(self.node).get("transB") else flat.T
+        return flat if attributes_of(self.node).get("transB") else flat.T
 
     def columns(self, x: Array, count: int, turn: int) -> Array:
         """Up to ``count`` columns of inputs that the weights meet in ``x``, [groups, inputs, columns].
@@ -49,7 +49,7 @@ class Layer:
         return self._patches(x, count, turn)
 
     def _patches(self, x: Array, count: int, turn: int) -> Array:
-        attributes = _attributes(self.node)
+        attributes = attributes_of(self.node)
         sides = self.kernel[2:]
         strides = attributes.get("strides", [1] * len(sides))
         dilations = attributes.get("dilations", [1] * len(sides))
@@ -78,7 +78,7 @@ def layers(graph: onnx.GraphProto) -> Iterator[Layer]:
     for node in graph.node:
         if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in constants:
             continue
-        attributes = _attributes(node)
+        attributes = attributes_of(node)
         scaled = attributes.get("alpha", 1.0) != 1.0 or attributes.get("beta", 1.0) != 1.0
         weights = numpy_helper.to_array(constants[node.input[1]])
         bias_name = node.input[2] if len(node.input) > 2 else ""
@@ -116,7 +116,8 @@ def _spaced(size: int, count: int, turn: int) -> Array:
     return (np.arange(count) * step + turn * golden % 1 * step).astype(np.int64)
 
 
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
+    """By name; those that are not written have their operator's defaults."""
     return {item.name: helper.get_attribute_value(item) for item in node.attribute}
 
 

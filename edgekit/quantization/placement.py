@@ -32,6 +32,9 @@ TopK, NonMaxSuppression and the like, which tell fine differences apart and cost
 
 QUANTIZED_OPERATORS = WEIGHTED | BETWEEN
 
+SAME_VALUES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+"""Operators whose output has the values of their first input, each once."""
+
 ELEMENT_BY_ELEMENT = ACTIVATIONS | {"Add", "Div", "HardSigmoid", "HardSwish", "Mul", "PRelu", "Sub"}
 
 _KEEPS_MAPS = BETWEEN | ELEMENT_BY_ELEMENT

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.quantization.absorbing import absorbs_zero_points
+from edgekit.quantization.placement import SAME_VALUES
 
 if TYPE_CHECKING:
     import onnx
 
 _ON_TILES = {"Conv", "Gemm", "MatMul"}
-_PASSES_ON = {"Concat", "Flatten", "Identity", "MaxPool", "Reshape", "Resize", "Slice", "Split", "Squeeze",
-              "Transpose", "Unsqueeze", "Upsample"}  # fmt: skip
+_PASSES_ON = SAME_VALUES | {"Concat", "MaxPool", "Resize", "Slice", "Split", "Upsample"}
 """Operators whose output has the values of their inputs, and so their grid."""
 
 _IMAGE_CHANNELS = 4

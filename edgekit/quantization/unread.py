@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 import onnx
 
+from edgekit.models.editing import set_nodes
 from edgekit.quantization.naming import RENAMED, quantized_name
 from edgekit.quantization.placement import ACTIVATIONS, ELEMENT_BY_ELEMENT, QUANTIZED_OPERATORS, WEIGHTED
 
@@ -61,10 +62,10 @@ def drop_unread_pairs(graph: onnx.GraphProto, source: onnx.GraphProto, in_float:
         node.input[:] = [renamed.get(name, name) for name in node.input]
         node.output[:] = [renamed.get(name, name) for name in node.output]
     # an activation stands where its pair stood: behind what it takes, before all that take it
-    nodes = [back.get(node.name, node) for node in graph.node if node.name in back or node.name not in gone]
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)
+    set_nodes(
+        graph,
+        [back.get(node.name, node) for node in graph.node if node.name in back or node.name not in gone],
+    )
 
 
 def _computes_in_int8(node: onnx.NodeProto, in_float: Collection[str]) -> bool:
