@@ -53,6 +53,11 @@ def image(size: int = 32) -> Array:
     return np.random.default_rng(1).standard_normal((1, 3, size, size)).astype(np.float32)
 
 
+def size_of(model: onnx.ModelProto) -> int:
+    """Pixels on a side of the input of such a net."""
+    return model.graph.input[0].type.tensor_type.shape.dim[2].dim_value
+
+
 def answer(model: onnx.ModelProto, feeds: dict[str, Array]) -> dict[str, Array]:
     """What onnxruntime makes of ``feeds``."""
     import onnxruntime
@@ -67,8 +72,7 @@ def onnx_bundle(folder: Path, model: onnx.ModelProto | None = None) -> Path:
     model = model or conv_net()
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    size = model.graph.input[0].type.tensor_type.shape.dim[2].dim_value
-    feeds = {"image": image(size)}
+    feeds = {"image": image(size_of(model))}
     return seal(folder, "model.onnx", "onnx", "onnxruntime", feeds, answer(model, feeds))
 
 
@@ -81,7 +85,7 @@ def openvino_bundle(folder: Path, model: onnx.ModelProto | None = None) -> Path:
     source = folder.with_suffix(".onnx")
     source.write_bytes(model.SerializeToString())
     openvino.save_model(openvino.convert_model(source), folder / "model.xml", compress_to_fp16=False)
-    feeds = {"image": image()}
+    feeds = {"image": image(size_of(model))}
     return seal(folder, "model.xml", "openvino-ir", "openvino", feeds, answer(model, feeds))
 
 

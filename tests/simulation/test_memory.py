@@ -332,12 +332,21 @@ def test_it_is_better_than_weights_and_activations_on_top_of_the_base() -> None:
 
 
 def measured(bundle: Path) -> int:
-    """The smallest peak of four processes: on a busy machine OpenVINO's is a fifth higher than alone."""
+    """The highest resident memory of a process that answers with ``bundle``; the smallest of three."""
     peaks = []
-    for _ in range(4):
+    for _ in range(3):
         with LocalDevice().start(bundle, threads=1) as session:
             peaks.append(memory_by_phase(session, 5).peak)
     return min(peaks)
+
+
+def beyond(bundle: Path, empty: Path, base: int) -> int:
+    """The peak with ``bundle``, on a machine where the runtime takes ``base`` with a model of next to nothing.
+
+    How much of the runtime's own files is resident goes with how they came into the kernel's cache: of a fresh
+    installation OpenVINO takes 23 MB more than of the same files read again (101 and 124 MB, one model).
+    """
+    return measured(bundle) - measured(empty) + base
 
 
 def test_onnxruntime_here(tmp_path: Path) -> None:
@@ -345,15 +354,16 @@ def test_onnxruntime_here(tmp_path: Path) -> None:
     bundle = onnx_bundle(tmp_path / "bundle", conv_net(channels=48, layers=4, size=320))
     found = predict_memory(load_model(bundle / "model.onnx"), "onnxruntime", "fp32")
     assert found
-    assert found.peak == pytest.approx(measured(bundle), rel=BAR)
+    assert beyond(bundle, onnx_bundle(tmp_path / "empty"), found.base) == pytest.approx(found.peak, rel=BAR)
     assert found.base < found.low < found.peak < found.high
 
 
 def test_openvino_here(tmp_path: Path) -> None:
-    bundle = openvino_bundle(tmp_path / "bundle")
+    bundle = openvino_bundle(tmp_path / "bundle", conv_net(channels=48, layers=4, size=320))
     found = predict_memory(load_model(bundle.with_suffix(".onnx")), "openvino", "fp32")
     assert found
-    assert found.peak == pytest.approx(measured(bundle), rel=BAR)
+    assert beyond(bundle, openvino_bundle(tmp_path / "empty"), found.base) == pytest.approx(found.peak, rel=BAR)
+    assert found.peak > 1.2 * found.base  # else nothing but the runtime would be compared
 
 
 @pytest.mark.parametrize("int8", [False, True])
