@@ -95,8 +95,10 @@ def observe(
             try:
                 observer.update(rows[watch.output][:, watch.part])
             except NotFiniteError as error:
+                found = waiting[watch.output]
+                finite = [bool(np.isfinite(values.reshape(-1)[watch.part]).all()) for values in found]
                 raise _refusal(
-                    f"tensor {watch.tensor!r}", f"one of the {TOGETHER} samples up to {number}"
+                    f"tensor {watch.tensor!r}", number - len(found) + 1 + finite.index(False)
                 ) from error
         for found in waiting.values():
             found.clear()
@@ -105,7 +107,7 @@ def observe(
     for number, feeds in enumerate(samples, 1):
         for name, array in feeds.items():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise _refusal(f"input {name!r}", f"sample {number}")
+                raise _refusal(f"input {name!r}", number)
         for output, values in zip(outputs, session.run(outputs, dict(feeds)), strict=True):
             waiting[output].append(values)
         if number % TOGETHER == 0:
@@ -251,8 +253,8 @@ def _some_values(graph: onnx.GraphProto, flat: str, step: int) -> tuple[str, int
     return f"{flat}/some", step
 
 
-def _refusal(what: str, where: str) -> ValueError:
-    return ValueError(f"{what} is infinite or not a number in {where} of the calibration data")
+def _refusal(what: str, sample: int) -> ValueError:
+    return ValueError(f"{what} is infinite or not a number in sample {sample} of the calibration data")
 
 
 def _constant(graph: onnx.GraphProto, name: str, value: Array) -> None:

@@ -149,7 +149,7 @@ def test_a_tensor_that_is_not_finite_is_named(method: RangeMethod) -> None:
     data = [{"x": np.ones((1, 8), np.float32)} for _ in range(20)]
     data[17]["x"][0, 5] = 1e38
     with pytest.raises(
-        ValueError, match="tensor 'y' is infinite or not a number in one of the 16 samples up to 20"
+        ValueError, match="tensor 'y' is infinite or not a number in sample 18 of the calibration"
     ):
         ranges(scaled((1, 8), 100.0), data, method)
 

@@ -362,7 +362,9 @@ def test_openvino_here(tmp_path: Path) -> None:
     bundle = openvino_bundle(tmp_path / "bundle", conv_net(channels=48, layers=4, size=320))
     found = predict_memory(load_model(bundle.with_suffix(".onnx")), "openvino", "fp32")
     assert found
-    assert beyond(bundle, openvino_bundle(tmp_path / "empty"), found.base) == pytest.approx(found.peak, rel=BAR)
+    assert beyond(bundle, openvino_bundle(tmp_path / "empty"), found.base) == pytest.approx(
+        found.peak, rel=BAR
+    )
     assert found.peak > 1.2 * found.base  # else nothing but the runtime would be compared
 
 
