@@ -110,7 +110,7 @@ def choose(
     ``latency_ms``: highest p50 allowed; where none keeps to it, the fastest comes back and its reason says so.
     """
     ordered = sorted(
-        entrants, key=lambda entrant: (PRECISIONS.index(entrant.precision), -entrant.fidelity.sqnr_db)
+        entrants, key=lambda entrant: (-entrant.fidelity.sqnr_db, PRECISIONS.index(entrant.precision))
     )
     choice = _choose(ordered, asked, latency_ms)
     if choice.kept.precision in asked:

@@ -108,6 +108,15 @@ def test_of_one_precision_the_more_exact_comes_first() -> None:
     assert kept(choose(close, PRECISIONS)) == "litert int8"
 
 
+def test_the_more_exact_comes_first_whatever_its_precision_is_called() -> None:
+    close = [
+        entrant("openvino", "int8", 0.50, sqnr_db=22),
+        entrant("litert", "int8-dynamic", 0.49, sqnr_db=26),
+        entrant("onnxruntime", "fp32", 1.0, sqnr_db=130),
+    ]
+    assert kept(choose(close, PRECISIONS)) == "litert int8-dynamic"
+
+
 def test_something_comes_back_where_all_are_slower_and_says_so() -> None:
     found = choose([entrant("onnxruntime", "fp32", 1.1), entrant("onnxruntime", "int8", 3.0)], PRECISIONS)
     assert kept(found) == "onnxruntime fp32"
