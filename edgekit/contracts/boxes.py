@@ -39,18 +39,18 @@ def decode_boxes(
 ) -> Boxes:
     """Boxes on the original image, best first; ContractError where an output has an unexpected shape."""
     if output.decoder == "yolov3":
-        found = _best(yolov3_candidates(outputs, output, labels, geometry.input_hw), output.score_threshold)
+        found = _best(_yolov3_candidates(outputs, output, labels, geometry.input_hw), output.score_threshold)
         kept = found.take(suppress(found, output.iou_threshold))
     else:
-        found = _best(blazeface_candidates(outputs, output, geometry.input_hw), output.score_threshold)
+        found = _best(_blazeface_candidates(outputs, output, geometry.input_hw), output.score_threshold)
         kept = blend(found, output.iou_threshold)
     return Boxes(tuple(_boxes(kept, labels, geometry)))
 
 
-def yolov3_candidates(
+def _yolov3_candidates(
     outputs: Sequence[Tensor], output: BoxesOutput, labels: tuple[str, ...], input_hw: tuple[int, int]
 ) -> Candidates:
-    """Every anchor of every cell; a box's class is its best one, its score objectness times that class's."""
+    """Anchors of cells in which a thing may be; a box's class is its best one, its score objectness times that class's."""
     per_output = len(output.anchors) // len(outputs)
     parts = [
         _yolov3_scale(
@@ -59,6 +59,7 @@ def yolov3_candidates(
             np.asarray(output.anchors[i * per_output : (i + 1) * per_output]),
             len(labels),
             input_hw,
+            output.score_threshold,
         )
         for i, (value, name) in enumerate(zip(outputs, output.names, strict=True))
     ]
@@ -67,7 +68,7 @@ def yolov3_candidates(
 
 
 def _yolov3_scale(
-    value: Tensor, name: str, anchors: _Floats, classes: int, input_hw: tuple[int, int]
+    value: Tensor, name: str, anchors: _Floats, classes: int, input_hw: tuple[int, int], threshold: float
 ) -> tuple[_Floats, _Floats, npt.NDArray[np.intp]]:
     if value.ndim != 4 or value.shape[:2] != (1, len(anchors) * (5 + classes)):
         raise ContractError(
@@ -75,17 +76,20 @@ def _yolov3_scale(
             f"[1, {len(anchors) * (5 + classes)}, H, W]"
         )
     rows, columns = value.shape[2:]
-    raw = value.astype(np.float64).reshape(len(anchors), 5 + classes, rows, columns).transpose(0, 2, 3, 1)
-    cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
+    cells = value.reshape(len(anchors), 5 + classes, rows, columns)
+    objectness = sigmoid(cells[:, 4].astype(np.float64))
+    # a score is never above its objectness, and most cells are empty
+    anchor, row, column = np.nonzero(objectness >= threshold)
+    raw = cells[anchor, :, row, column].astype(np.float64)
     stride = (input_hw[1] / columns, input_hw[0] / rows)
-    centre = (sigmoid(raw[..., 0:2]) + cells) * stride
-    half = np.exp(np.minimum(raw[..., 2:4], _LARGEST_EXPONENT)) * anchors[:, None, None, :] / 2
-    best = raw[..., 5:].argmax(-1)
-    score = sigmoid(raw[..., 4]) * sigmoid(raw[..., 5:].max(-1))
-    return np.concatenate([centre - half, centre + half], -1).reshape(-1, 4), score.ravel(), best.ravel()
+    centre = (sigmoid(raw[:, 0:2]) + np.stack([column, row], axis=-1)) * stride
+    half = np.exp(np.minimum(raw[:, 2:4], _LARGEST_EXPONENT)) * anchors[anchor] / 2
+    best = raw[:, 5:].argmax(-1)
+    score = objectness[anchor, row, column] * sigmoid(raw[:, 5:].max(-1))
+    return np.concatenate([centre - half, centre + half], -1), score, best
 
 
-def blazeface_candidates(
+def _blazeface_candidates(
     outputs: Sequence[Tensor], output: BoxesOutput, input_hw: tuple[int, int]
 ) -> Candidates:
     """16x16 cells with 2 anchors and 8x8 cells with 6; offsets are in input pixels from the cell's centre."""
@@ -94,13 +98,14 @@ def blazeface_candidates(
             raise ContractError(
                 f"output '{name}' has shape {list(value.shape)}; blazeface needs {list(shape)}"
             )
-    anchors = np.concatenate([_cell_centres(16, 2), _cell_centres(8, 6)]) * (input_hw[1], input_hw[0])
     scores = sigmoid(np.concatenate([value[0, :, 0] for value in outputs[:2]]).astype(np.float64))
-    raw = np.concatenate([value[0] for value in outputs[2:]]).astype(np.float64).reshape(-1, 8, 2)
+    found = np.flatnonzero(scores >= output.score_threshold)
+    raw = np.concatenate([value[0] for value in outputs[2:]])[found].astype(np.float64).reshape(-1, 8, 2)
+    anchors = _BLAZEFACE_ANCHORS[found] * (input_hw[1], input_hw[0])
     centre, half = anchors + raw[:, 0], raw[:, 1] / 2
     points = anchors[:, None] + raw[:, 2:]
     corners = np.concatenate([centre - half, centre + half], -1)
-    return Candidates(corners, scores, np.zeros(len(scores), np.intp), points)
+    return Candidates(corners, scores[found], np.zeros(len(found), np.intp), points)
 
 
 _BLAZEFACE_SHAPES = ((1, 512, 1), (1, 384, 1), (1, 512, 16), (1, 384, 16))
@@ -111,6 +116,9 @@ def _cell_centres(cells: int, anchors: int) -> _Floats:
     centres = (np.arange(cells) + 0.5) / cells
     grid: _Floats = np.stack(np.meshgrid(centres, centres), -1).reshape(-1, 2)
     return np.repeat(grid, anchors, axis=0)
+
+
+_BLAZEFACE_ANCHORS = np.concatenate([_cell_centres(16, 2), _cell_centres(8, 6)])
 
 
 def _best(candidates: Candidates, score_threshold: float) -> Candidates:

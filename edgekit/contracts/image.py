@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from edgekit.contracts.geometry import Geometry
 from edgekit.contracts.schema import ImageInput
-from edgekit.contracts.types import Image
 from edgekit.errors import DataError
 
 _INTERPOLATION: dict[str, int] = {
@@ -26,8 +25,7 @@ _Floats = npt.NDArray[np.float32]
 def encode_image(image: object, spec: ImageInput) -> tuple[npt.NDArray[Any], Geometry]:
     """The tensor of ``spec`` with batch dimension 1, and how to map its pixels back.
 
-    Colours are converted before resizing (it matters for gray); resizing is OpenCV's, without anti-aliasing
-    but for ``area``.
+    Gray is made before resizing; resizing is OpenCV's, without anti-aliasing but for ``area``.
     """
     if not (
         isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
@@ -37,35 +35,29 @@ def encode_image(image: object, spec: ImageInput) -> tuple[npt.NDArray[Any], Geo
         )
     if not image.size:
         raise DataError(f"input '{spec.name}' got an image without pixels: {_described(image)}")
-    canvas, geometry = _place(_in_colour(image, spec), spec)
-    return _as_tensor(canvas, spec), geometry
+    pixels: _Pixels = image if spec.color != "gray" else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    part, where, geometry = _place(pixels, spec)
+    return _as_tensor(part, where, geometry.input_hw, spec), geometry
 
 
 def _described(value: object) -> str:
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
-def _in_colour(image: Image, spec: ImageInput) -> _Pixels:
-    if spec.color == "bgr":
-        return image
-    pixels: _Pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB if spec.color == "rgb" else cv2.COLOR_BGR2GRAY)
-    return pixels if pixels.ndim == 3 else pixels[:, :, None]
-
-
-def _place(image: _Pixels, spec: ImageInput) -> tuple[_Floats, Geometry]:
-    """Resize and put on a canvas; the canvas is float so that ``pad_value`` need not be a whole number."""
+def _place(image: _Pixels, spec: ImageInput) -> tuple[_Pixels, tuple[slice, slice], Geometry]:
+    """Resize; what of it lies on the canvas, at which rows and columns of it, and how to map those back."""
     original_hw = (image.shape[0], image.shape[1])
     new_hw, canvas_hw, (top, left) = _plan(original_hw, spec)
     resized = _resize(image, new_hw, spec)
-    canvas = np.full((*canvas_hw, image.shape[2]), spec.pad_value, np.float32)
     # a negative corner cuts the resized image, a positive one leaves a border
     into_y, into_x = max(top, 0), max(left, 0)
     part = resized[max(-top, 0) :, max(-left, 0) :][: canvas_hw[0] - into_y, : canvas_hw[1] - into_x]
-    canvas[into_y : into_y + part.shape[0], into_x : into_x + part.shape[1]] = part
+    where = (slice(into_y, into_y + part.shape[0]), slice(into_x, into_x + part.shape[1]))
     scale = (new_hw[1] / original_hw[1], new_hw[0] / original_hw[0])
-    return canvas, Geometry(
+    geometry = Geometry(
         original_hw=original_hw, input_hw=canvas_hw, scale=scale, offset=(float(left), float(top))
     )
+    return part, where, geometry
 
 
 _Plan = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -117,15 +109,44 @@ def _resize(image: _Pixels, new_hw: tuple[int, int], spec: ImageInput) -> _Pixel
     if image.shape[:2] == new_hw:
         return image
     resized: _Pixels = cv2.resize(image, new_hw[::-1], interpolation=_INTERPOLATION[spec.interpolation])
-    return resized if resized.ndim == 3 else resized[:, :, None]
+    return resized
 
 
-def _as_tensor(canvas: _Floats, spec: ImageInput) -> npt.NDArray[Any]:
-    values = (canvas - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
+def _as_tensor(
+    part: _Pixels, where: tuple[slice, slice], canvas_hw: tuple[int, int], spec: ImageInput
+) -> npt.NDArray[Any]:
+    """``part`` on a canvas of ``pad_value``; what becomes of each of the 256 values of a channel is computed once."""
+    tables = _prepared(np.arange(256, dtype=np.float32)[:, None], spec)
+    border = _prepared(np.full(1, spec.pad_value, np.float32), spec)
+    channels = np.arange(tables.shape[1])
+    tensor = np.empty((*canvas_hw, channels.size), tables.dtype)
+    if spec.layout == "nchw":
+        tensor = np.empty((channels.size, *canvas_hw), tables.dtype).transpose(1, 2, 0)
+    if part.shape[:2] != canvas_hw:
+        tensor[:] = border
+    # OpenCV reads and keeps colours as blue, green, red
+    for channel in channels:
+        source = channels[-1] - channel if spec.color == "rgb" else channel
+        plane = cv2.extractChannel(part, int(source)) if part.ndim == 3 else part
+        tensor[(*where, channel)] = _looked_up(plane, tables[:, channel])
+    return tensor.transpose(2, 0, 1)[None] if spec.layout == "nchw" else tensor[None]
+
+
+def _prepared(values: _Floats, spec: ImageInput) -> npt.NDArray[Any]:
+    """``values`` [..., 1 or channels], in pixel units, as the input takes them."""
+    scaled = (values - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
     dtype = np.dtype(spec.dtype)
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype)
-        values = np.clip(np.rint(values), limits.min, limits.max)
-    if spec.layout == "nchw":
-        values = values.transpose(2, 0, 1)
-    return np.ascontiguousarray(values[None], dtype)
+        scaled = np.clip(np.rint(scaled), limits.min, limits.max)
+    return np.asarray(scaled, dtype)
+
+
+def _looked_up(plane: _Pixels, table: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """``table[plane]``, in a tenth of the time."""
+    table = np.ascontiguousarray(table)
+    return np.asarray(cv2.LUT(plane, table.view(_SAME_SIZE[table.itemsize]))).view(table.dtype)
+
+
+_SAME_SIZE = {1: np.uint8, 2: np.uint16, 4: np.int32, 8: np.float64}
+"""Types of OpenCV's, to move values of any type by."""

@@ -74,6 +74,22 @@ def test_the_score_threshold_counts_objectness_times_class(tmp_path: Path) -> No
     assert len(boxes_of(yolo(tmp_path, score_threshold=0.29), outputs).boxes) == 1
 
 
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.9])
+def test_a_higher_threshold_leaves_the_same_boxes_but_for_those_below(
+    tmp_path: Path, threshold: float
+) -> None:
+    """Of noise; cells below it are left out before the rest of them is computed."""
+    rng = np.random.default_rng(8)
+    outputs = {
+        name: rng.normal(0, 3, value.shape).astype(np.float32) for name, value in yolo_outputs().items()
+    }
+    every = boxes_of(yolo(tmp_path / "all", score_threshold=0.0, iou_threshold=1.0), outputs).boxes
+    some = boxes_of(yolo(tmp_path / "some", score_threshold=threshold, iou_threshold=1.0), outputs).boxes
+    assert len(every) == 80
+    assert 0 < len(some) < 80
+    assert some == tuple(box for box in every if box.score >= threshold)
+
+
 def test_overlapping_boxes_of_one_class_become_one(tmp_path: Path) -> None:
     outputs = yolo_outputs()
     put(outputs, "a", 1, (0, 2), 0.9)

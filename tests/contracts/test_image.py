@@ -59,6 +59,20 @@ def test_integer_inputs_are_rounded_and_clipped(dtype: str, mean: float, std: fl
     assert set(tensor.ravel().tolist()) == {expected}
 
 
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "uint8", "int8", "int32", "int64"])
+def test_each_value_of_each_channel_is_the_schemas_formula(dtype: str, layout: str) -> None:
+    mean, std = np.array([103.9, 116.8, 123.7], np.float32), np.array([58.4, 57.1, 57.4], np.float32)
+    pixels = np.arange(768, dtype=np.uint32).reshape(32, 8, 3).astype(np.uint8)  # 0 to 255 in each place
+    made = spec(size=[32, 8], color="bgr", dtype=dtype, layout=layout, mean=mean.tolist(), std=std.tolist())
+    wanted = (pixels.astype(np.float32) - mean) / std
+    if "int" in dtype:
+        wanted = np.rint(wanted).clip(np.iinfo(dtype).min, np.iinfo(dtype).max)
+    tensor, _ = encode_image(pixels, made)
+    found = tensor[0] if layout == "nhwc" else tensor[0].transpose(1, 2, 0)
+    np.testing.assert_array_equal(found, wanted.astype(dtype))
+
+
 def test_stretch_takes_both_sides_to_size() -> None:
     _, geometry = encode_image(picture(40, 60), spec())
     assert (geometry.scale, geometry.offset) == ((0.1, 0.1), (0.0, 0.0))
