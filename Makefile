@@ -4,6 +4,8 @@ VENV ?= .venv
 DEMO ?= demo
 # tests run in so many processes, each file in one of them
 WORKERS ?= 2
+# every command starts processes of its own, which would compile all they import each time
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-all lint lock bench clean
 
