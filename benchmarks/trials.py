@@ -44,6 +44,8 @@ Array = np.ndarray[Any, Any]
 SOURCE = "onnxruntime fp32"
 PER_CHANNEL_OPSET, NEW_OPSET = 13, 17
 FLOAT = ("fp32", "fp16")
+PROCESSES = 5
+"""In which each bundle is timed: one network in two processes differs by some percent, by where its memory lies."""
 
 Make = Callable[[Path, Path, Path], str]
 """Makes an artifact of (model, folder of calibration .npz, folder to write to); returns its file's name."""
@@ -207,17 +209,22 @@ class _ProcessorTimed:
 def timed(
     bundles: Mapping[str, Path], *, threads: int, rounds: int, processor_time: bool = False
 ) -> dict[str, list[float]]:
-    """Median ms of each bundle in each round, all in turn in one run.
+    """Median ms of each bundle in each round, all in turn in one run, in ``PROCESSES`` fresh processes of each.
 
     ``processor_time``: over all threads; says something of latency on one thread only.
     """
-    with ExitStack() as stack:
-        sessions: dict[str, Timed] = {}
-        for name, folder in bundles.items():
-            session = stack.enter_context(LocalDevice().start(folder, threads=threads))
-            session.load()
-            sessions[name] = _ProcessorTimed(session) if processor_time else session
-        return interleave(sessions, rounds=rounds)
+    found: dict[str, list[float]] = {name: [] for name in bundles}
+    for place in range(PROCESSES):
+        with ExitStack() as stack:
+            sessions: dict[str, Timed] = {}
+            for name, folder in bundles.items():
+                session = stack.enter_context(LocalDevice().start(folder, threads=threads))
+                session.load()
+                sessions[name] = _ProcessorTimed(session) if processor_time else session
+            part = rounds * (place + 1) // PROCESSES - rounds * place // PROCESSES
+            for name, times_ms in interleave(sessions, rounds=part).items():
+                found[name] += times_ms
+    return found
 
 
 def _answers(on: Ground, bundle: Path) -> Answers:

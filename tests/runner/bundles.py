@@ -55,7 +55,7 @@ def image(size: int = 32) -> Array:
 
 def size_of(model: onnx.ModelProto) -> int:
     """Pixels on a side of the input of such a net."""
-    return model.graph.input[0].type.tensor_type.shape.dim[2].dim_value
+    return int(model.graph.input[0].type.tensor_type.shape.dim[2].dim_value)
 
 
 def answer(model: onnx.ModelProto, feeds: dict[str, Array]) -> dict[str, Array]:
