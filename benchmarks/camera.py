@@ -1,7 +1,7 @@
 """The camera's pipeline against a plain loop and against peers' loops, on one clip with one artifact, in turn.
 
     python -m benchmarks.camera --clip vtest.avi [--model yolov3-tiny] [--runtime openvino] [--precision int8]
-        [--frames 200] [--rounds 7] [--threads 1] [--with supervision,model-api] [--json FILE]
+        [--frames 200] [--rounds 7] [--threads 1] [--with supervision,model-api,inference-pipeline] [--json FILE]
 
 Every way reads, prepares, infers, decodes and draws through the same code; they differ in how they put it together. The
 figures are medians over rounds in turn, each round in another order. The bounds are what the stages let a pipeline have that
