@@ -1,9 +1,10 @@
 """The camera's pipeline against a plain loop and against peers' loops, on one clip with one artifact, in turn.
 
     python -m benchmarks.camera --clip vtest.avi [--model yolov3-tiny] [--runtime openvino] [--precision int8]
-        [--frames 200] [--rounds 7] [--threads 1] [--with supervision,model-api] [--json FILE]
+        [--frames 200] [--rounds 7] [--threads 1] [--with supervision,model-api,inference-pipeline] [--json FILE]
 
-Every way reads, prepares, infers, decodes and draws through the same code; they differ in how they put it together. The
+Every way reads, prepares, infers, decodes and draws through the same code; they differ in how they put it together:
+supervision's generator of frames, OpenVINO Model API's AsyncPipeline, the InferencePipeline of Roboflow's ``inference``. The
 figures are medians over rounds in turn, each round in another order. The bounds are what the stages let a pipeline have that
 overlaps perfectly, taken from the plain loop of the same round: the longest stage, and with the processors that there are.
 Without ``--clip`` the camera pans over a sample photograph of the model.

@@ -9,15 +9,21 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import cv2
+
 from edgekit.camera.answering import Answerer
 from edgekit.camera.drawing import drawn
 from edgekit.camera.frames import Frame
 from edgekit.camera.opening import open_stored
 from edgekit.camera.pace import WARM_UP
 from edgekit.camera.pipeline import Result
+from edgekit.contracts import Prediction
 from edgekit.contracts.types import Image
+from edgekit.data.capture import open_capture
 
 MODEL_API = "openvino-model-api==0.4.7"
+STREAMVISION = "streamvision==0.1.3"
+"""The version that ``inference`` 1.8.3 pins."""
 PREFETCHED = 4
 Way = Callable[[Answerer, Path], float]
 """Frames a second of one pass over the clip."""
@@ -30,8 +36,7 @@ def supervision(_: Path, threads: int) -> Way:
     def way(answerer: Answerer, clip: Path) -> float:
         begun_s, count = 0.0, 0
         for count, image in enumerate(sv.get_video_frames_generator(str(clip), prefetch=PREFETCHED), 1):
-            encoded = answerer.prepare(image)
-            _draw(answerer, image, answerer.infer(encoded), encoded.meta)
+            _draw(image, _answer(answerer, image))
             if count == WARM_UP:
                 begun_s = perf_counter()
         return (count - WARM_UP) / (perf_counter() - begun_s)
@@ -41,21 +46,7 @@ def supervision(_: Path, threads: int) -> Way:
 
 def model_api(scratch: Path, threads: int) -> Way:
     """OpenVINO Model API's AsyncPipeline as its demos use it, on all processors: a stream for each ``threads``."""
-    folder = scratch / "model-api"
-    # it wants OpenCV 4 and works with 5
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--target",
-        str(folder),
-        MODEL_API,
-    ]
-    subprocess.run(install, check=True)
-    sys.path.append(str(folder))
+    _install(MODEL_API, scratch / "model-api")
     from model_api.adapters import OpenvinoAdapter, create_core
     from model_api.models.model import Model
     from model_api.pipelines import AsyncPipeline
@@ -107,10 +98,72 @@ def model_api(scratch: Path, threads: int) -> Way:
     return way
 
 
-def _draw(answerer: Answerer, image: Image, outputs: dict[str, Any], geometry: Any) -> None:
-    frame = Frame(image=image, index=0, time_ms=0.0, captured_s=0.0)
-    drawn(Result(frame, answerer.decode(outputs, geometry)))
+def inference_pipeline(scratch: Path, threads: int) -> Way:
+    """The InferencePipeline of Roboflow's ``inference`` with custom logic and its defaults: a thread decodes up to 64
+    frames ahead, a second prepares, infers and decodes, this one draws.
+
+    It stands in a package of its own, streamvision; ``inference`` 1.8.3 inherits from it, and for custom logic overrides
+    only where three settings are read, with the same defaults. ``inference`` as a whole pins an onnxruntime below 1.22,
+    imports PyTorch and reports usage; this part of streamvision does none of it.
+    """
+    _install(STREAMVISION, scratch / "streamvision")
+    from streamvision.stream.pipeline import InferencePipeline
+
+    def way(answerer: Answerer, clip: Path) -> float:
+        shown: list[int] = []
+        begun_s = ended_s = 0.0
+
+        def answer(frames: list[Any]) -> list[Prediction]:
+            return [_answer(answerer, frame.image) for frame in frames]
+
+        def show(prediction: Prediction, frame: Any) -> None:
+            nonlocal begun_s, ended_s
+            _draw(frame.image, prediction)
+            ended_s = perf_counter()
+            shown.append(frame.frame_id)
+            if len(shown) == WARM_UP:
+                begun_s = ended_s
+
+        running = InferencePipeline.init_with_custom_logic(
+            str(clip), on_video_frame=answer, on_prediction=show
+        )
+        running.start()
+        running.join()
+        check_whole(shown, clip)
+        return (len(shown) - WARM_UP) / (ended_s - begun_s)
+
+    return way
 
 
-PEERS: Mapping[str, Callable[[Path, int], Way]] = {"supervision": supervision, "model-api": model_api}
+def check_whole(shown: list[int], clip: Path) -> None:
+    """SystemExit where ``shown``, numbers of frames from 1 on, is not every frame of the clip in order.
+
+    For peers that drop frames, or log an error and end without it.
+    """
+    frames = int(open_capture(str(clip), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
+    if shown != [*range(1, frames + 1)]:
+        raise SystemExit(f"{clip}: the peer showed {len(shown)} of {frames} frames, or not in their order")
+
+
+def _install(requirement: str, folder: Path) -> None:
+    """Have it found in this process, without what it requires: peers want OpenCV 4 and work with 5."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
+    subprocess.run([*pip, requirement], check=True)
+    sys.path.append(str(folder))
+
+
+def _answer(answerer: Answerer, image: Image) -> Prediction:
+    encoded = answerer.prepare(image)
+    return answerer.decode(answerer.infer(encoded), encoded.meta)
+
+
+def _draw(image: Image, prediction: Prediction) -> None:
+    drawn(Result(Frame(image=image, index=0, time_ms=0.0, captured_s=0.0), prediction))
+
+
+PEERS: Mapping[str, Callable[[Path, int], Way]] = {
+    "supervision": supervision,
+    "model-api": model_api,
+    "inference-pipeline": inference_pipeline,
+}
 """Each gets a folder for what it needs and the threads of one inference."""
