@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from edgekit.camera.analysis import Counts
+from edgekit.camera.drawing_poses import draw_pose
 from edgekit.camera.pipeline import Result
 from edgekit.camera.scene import Line, Scene, Zone
-from edgekit.contracts import Box, Boxes, Classes, TextRegions
+from edgekit.contracts import Box, Boxes, Classes, Poses, TextRegions
 from edgekit.contracts.types import Image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -21,7 +22,7 @@ _PLACE = (200, 200, 200)
 
 
 def drawn(result: Result) -> Image:
-    """A copy of the frame with boxes, points, text regions or the best class on it, lines and zones with their counts."""
+    """A copy of the frame with boxes, poses, text regions or the best class on it, lines and zones with their counts."""
     canvas, analysis = result.frame.image.copy(), result.analysis
     # lines and letters as large as the picture needs
     scale = max(min(canvas.shape[:2]) / 480, 0.5)
@@ -40,6 +41,9 @@ def drawn(result: Result) -> Image:
                     # OpenCV's letters are those of ASCII
                     shown = region.text.text.encode("ascii", "replace").decode()
                     _write(canvas, shown, (int(corners[0][0]), int(corners[0][1])), _COLOURS[0], scale)
+        case Poses(poses):
+            for pose in reversed(poses):
+                draw_pose(canvas, pose, _COLOURS[0], _thick(scale))
         case Classes(top):
             lines = [f"{item.label} {item.score:.2f}" for item in top[:3]]
             for row, line in enumerate(lines):
@@ -66,6 +70,8 @@ def _draw_box(canvas: Image, box: Box, track: int | None, scale: float) -> None:
     cv2.rectangle(canvas, (left, top), (right, bottom), colour, _thick(scale))
     for x, y in box.points:
         cv2.circle(canvas, (round(x), round(y)), _thick(scale), _POINT, -1)
+    if box.pose:
+        draw_pose(canvas, box.pose, colour, _thick(scale))
     name = box.label if track is None else f"{box.label} #{track}"
     _write(canvas, f"{name} {box.score:.2f}", (left, top), colour, scale)
 

@@ -25,9 +25,16 @@ SceneOption = Annotated[
     typer.Option(help="File of lines and zones (TOML or JSON): say what crosses, enters, leaves and dwells."),
 ]
 
-ReadOption = Annotated[
+ThenOption = Annotated[
     Path | None,
-    typer.Option(help="Bundle for text recognition: read each region of text that the other finds."),
+    typer.Option(
+        help="Ask a second bundle of each thing that the first finds: pose estimation of people, text recognition "
+        "of regions of text."
+    ),
+]
+ThenMostOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Ask it of the largest so many on a frame; default: 8 people, every text."),
 ]
 
 
@@ -52,7 +59,8 @@ def run(
     ] = None,
     track: TrackOption = False,
     scene: SceneOption = None,
-    read_with: ReadOption = None,
+    then: ThenOption = None,
+    then_most: ThenMostOption = None,
     redact: Annotated[
         str | None,
         typer.Option(help="Cover before anything is written or sent: faces, people, or both with a comma."),
@@ -129,7 +137,8 @@ def run(
         threads=threads,
         track=track,
         scene=scene,
-        read_with=read_with,
+        then=then,
+        then_most=then_most,
         redact=redact,
         redact_with=redact_with,
         limits=Limits(age_ms=max_age, temperature_c=max_temperature),
@@ -185,7 +194,8 @@ def replay(
     ] = None,
     track: TrackOption = False,
     scene: SceneOption = None,
-    read_with: ReadOption = None,
+    then: ThenOption = None,
+    then_most: ThenMostOption = None,
     force: ForceOption = False,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
@@ -206,7 +216,7 @@ def replay(
         raise CameraError(
             f"{target}: is there already; compare with --expect {target}, or replace it with --force"
         )
-    work = Work(bundle=bundle, threads=threads, track=track, scene=scene, read_with=read_with)
+    work = Work(bundle=bundle, threads=threads, track=track, scene=scene, then=then, then_most=then_most)
     found = run_replay(clip, work, expect=expect)
     if not expect:
         _write(target, found.lines)
