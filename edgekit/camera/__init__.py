@@ -23,6 +23,7 @@ def camera(
     scene: str | Path | None = None,
     then: str | Path | None = None,
     then_most: int | None = None,
+    then_enlarge: float | None = None,
     redact: str | None = None,
     redact_with: str | Path | None = None,
     realtime: bool = False,
@@ -38,9 +39,10 @@ def camera(
 
     ``track``: number what is found from one frame to the next; ``scene``: a file of lines and zones, for which that is
     done too. ``then``: a bundle that is asked of each thing that ``bundle`` finds, of the ``then_most`` largest on a
-    frame: text recognition of regions of text, pose estimation of people. ``redact``: cover ``"faces"``, ``"people"``
-    or ``"faces,people"`` on every frame before it comes out; ``redact_with``: a bundle that finds them where the first
-    does not. ``frames``: end after so many have been captured. Raises EdgekitError; leaving the loop ends the threads.
+    frame: text recognition of regions of text, pose estimation of people, whose squares have ``then_enlarge`` longer
+    sides of their boxes. ``redact``: cover ``"faces"``, ``"people"`` or ``"faces,people"`` on every frame before it
+    comes out; ``redact_with``: a bundle that finds them where the first does not. ``frames``: end after so many have
+    been captured. Raises EdgekitError; leaving the loop ends the threads.
 
     >>> import edgekit
     >>> for seen in edgekit.camera("out/blazeface-host.edgekit", 0):
@@ -57,6 +59,7 @@ def camera(
         scene=Path(scene) if scene else None,
         then=Path(then) if then else None,
         then_most=then_most,
+        then_enlarge=then_enlarge,
         redact=redact,
         redact_with=Path(redact_with) if redact_with else None,
     )

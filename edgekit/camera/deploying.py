@@ -34,6 +34,7 @@ TRIED = (
     "scene",
     "then",
     "then_most",
+    "then_enlarge",
     "redact",
     "redact_with",
     "threads",

@@ -33,6 +33,9 @@ def drawn(result: Result) -> Image:
             tracks = analysis.tracks if analysis else (None,) * len(boxes)
             for box, track in reversed(list(zip(boxes, tracks, strict=True))):  # the best on top
                 _draw_box(canvas, box, track, scale)
+            for box, track in zip(boxes, tracks, strict=True):
+                if box.pose:  # over the labels, which may hide a head
+                    draw_pose(canvas, box.pose, _colour(box, track), _thick(scale))
         case TextRegions(regions):
             for region in regions:
                 corners = np.rint(region.corners).astype(np.int32)
@@ -65,15 +68,17 @@ _SHOWN_COUNTS = ("in", "out", "inside", "entered")
 
 
 def _draw_box(canvas: Image, box: Box, track: int | None, scale: float) -> None:
-    colour = _COLOURS[(box.index if track is None else track) % len(_COLOURS)]
+    colour = _colour(box, track)
     left, top, right, bottom = (round(side) for side in (box.left, box.top, box.right, box.bottom))
     cv2.rectangle(canvas, (left, top), (right, bottom), colour, _thick(scale))
     for x, y in box.points:
         cv2.circle(canvas, (round(x), round(y)), _thick(scale), _POINT, -1)
-    if box.pose:
-        draw_pose(canvas, box.pose, colour, _thick(scale))
     name = box.label if track is None else f"{box.label} #{track}"
     _write(canvas, f"{name} {box.score:.2f}", (left, top), colour, scale)
+
+
+def _colour(box: Box, track: int | None) -> tuple[int, int, int]:
+    return _COLOURS[(box.index if track is None else track) % len(_COLOURS)]
 
 
 def _write(canvas: Image, text: str, corner: tuple[int, int], colour: Sequence[int], scale: float) -> None:

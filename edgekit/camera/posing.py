@@ -17,7 +17,8 @@ from edgekit.contracts.types import Image
 PERSON = "person"
 """Label of the boxes; COCO's."""
 ENLARGED = 1.25
-"""Side of the square in longer sides of the box, as MediaPipe's pose_landmark graphs take it."""
+"""Side of the square in longer sides of the box, as MediaPipe's pose_landmark graphs take it: for boxes that hold the
+whole body."""
 
 
 class Posing:
@@ -26,8 +27,9 @@ class Posing:
     finds = f"boxes with the label '{PERSON}'"
     most = 8
 
-    def __init__(self, contract: LoadedContract) -> None:
-        """Nothing depends on the contract: a square fits any ``resize``."""
+    def __init__(self, contract: LoadedContract, enlarge: float | None) -> None:
+        """Nothing depends on the contract: a square fits any ``resize``. ``enlarge``: in place of ``ENLARGED``."""
+        self._enlarge = enlarge or ENLARGED
 
     @staticmethod
     def goes_with(first: LoadedContract) -> bool:
@@ -42,31 +44,30 @@ class Posing:
         assert isinstance(found, Boxes)
         return Boxes(
             tuple(
-                replace(box, pose=_pose(image, box, ask)) if index in which else box
+                replace(box, pose=self._pose(image, box, ask)) if index in which else box
                 for index, box in enumerate(found.boxes)
             )
         )
 
+    def _pose(self, image: Image, box: Box, ask: Ask) -> Pose | None:
+        """The best one in the box's square."""
+        part, (left, top) = square(image, box, self._enlarge)
+        answer = ask(part)
+        assert isinstance(answer, Poses)
+        if not answer.poses:
+            return None
+        pose = answer.poses[0]
+        return replace(
+            pose, points=tuple(replace(point, x=point.x + left, y=point.y + top) for point in pose.points)
+        )
 
-def _pose(image: Image, box: Box, ask: Ask) -> Pose | None:
-    """The best one in the box's square."""
-    part, (left, top) = square(image, box)
-    answer = ask(part)
-    assert isinstance(answer, Poses)
-    if not answer.poses:
-        return None
-    pose = answer.poses[0]
-    return replace(
-        pose, points=tuple(replace(point, x=point.x + left, y=point.y + top) for point in pose.points)
-    )
 
-
-def square(image: Image, box: Box) -> tuple[Image, tuple[int, int]]:
-    """The square of ``ENLARGED`` times the box's longer side around its middle, and its (left, top) in the frame.
+def square(image: Image, box: Box, enlarge: float) -> tuple[Image, tuple[int, int]]:
+    """The square of ``enlarge`` times the box's longer side around its middle, and its (left, top) in the frame.
 
     Whole pixels; beyond the frame its edge is repeated.
     """
-    side = max(1, math.ceil(ENLARGED * max(box.right - box.left, box.bottom - box.top)))
+    side = max(1, math.ceil(enlarge * max(box.right - box.left, box.bottom - box.top)))
     left = math.floor((box.left + box.right - side) / 2)
     top = math.floor((box.top + box.bottom - side) / 2)
     height, width = image.shape[:2]

@@ -13,6 +13,7 @@ from edgekit.camera.asking import Ask
 from edgekit.contracts import LoadedContract, Prediction, Text, TextRegion, TextRegions
 from edgekit.contracts.schema import ImageInput
 from edgekit.contracts.types import Image
+from edgekit.errors import CameraError
 
 FINDS = "text-detection"
 _SQUEEZED = 1.25
@@ -29,7 +30,10 @@ class Reading:
     finds = FINDS
     most = None
 
-    def __init__(self, contract: LoadedContract) -> None:
+    def __init__(self, contract: LoadedContract, enlarge: float | None) -> None:
+        """CameraError where ``enlarge`` is given: what is beside a text is not part of it."""
+        if enlarge is not None:
+            raise CameraError("a region of text is cut out as its corners say; --then-enlarge is for people")
         (size,) = (item.size for item in contract.schema.inputs if isinstance(item, ImageInput))
         self._longest = size[1] / size[0] * _SQUEEZED
 

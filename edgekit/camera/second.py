@@ -15,11 +15,11 @@ from edgekit.contracts import LoadedContract, Prediction
 from edgekit.contracts.types import Image
 from edgekit.errors import CameraError
 
-ASKINGS: dict[str, Callable[[LoadedContract], Asking]] = {
+ASKINGS: dict[str, Callable[[LoadedContract, float | None], Asking]] = {
     "text-recognition": Reading,
     "pose-estimation": Posing,
 }
-"""By the task of the second bundle, made from its contract."""
+"""By the task of the second bundle, made from its contract and how much larger than a thing is what is cut out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,16 @@ class SecondStage:
         return second.asking.with_answers(image, found, chosen, second.ask) if chosen else found
 
 
-def open_second(first: Answerer, path: Path, *, most: int | None, threads: int) -> Second:
-    """Open the bundle that is asked of what ``first`` finds; ``most``: things on a frame, None: as its task has it.
+def open_second(
+    first: Answerer, path: Path, *, most: int | None = None, enlarge: float | None = None, threads: int
+) -> Second:
+    """Open the bundle that is asked of what ``first`` finds; ``most``: things on a frame, ``enlarge``: longer sides of a
+    box that the square around it has. None: as its task has it.
 
     CameraError where ``first`` finds none of them, BundleError where there is no asking of its task.
     """
     answerer = open_bundle(path, threads=threads, tasks=tuple(ASKINGS))
-    asking = ASKINGS[answerer.contract.schema.task](answerer.contract)
+    asking = ASKINGS[answerer.contract.schema.task](answerer.contract, enlarge)
     if not asking.goes_with(first.contract):
         raise CameraError(
             f"{first.bundle.path}: a bundle of task '{first.contract.schema.task}' finds nothing for {path}, which "

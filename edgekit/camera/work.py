@@ -33,6 +33,8 @@ class Work:
     """Bundle that is asked of each thing that ``bundle`` finds: what a text says, how a person stands."""
     then_most: int | None = None
     """Of so many things on a frame, the largest; None: as its task has it."""
+    then_enlarge: float | None = None
+    """Side of the square that is cut out, in longer sides of the box; None: as its task has it."""
     redact: str | None = None
     """"faces", "people" or "faces,people" are covered on every frame."""
     redact_with: Path | None = None
@@ -93,10 +95,16 @@ class OpenWork:
     def _open_second(self) -> Second | None:
         work = self._work
         if work.then is not None:
-            return open_second(self.answerer, work.then, most=work.then_most, threads=work.threads)
-        if work.then_most is not None:
+            return open_second(
+                self.answerer,
+                work.then,
+                most=work.then_most,
+                enlarge=work.then_enlarge,
+                threads=work.threads,
+            )
+        if work.then_most is not None or work.then_enlarge is not None:
             raise CameraError(
-                f"at most {work.then_most} of what? Name the bundle that is asked: --then BUNDLE"
+                "--then-most and --then-enlarge are about a second bundle; name it: --then BUNDLE"
             )
         return None
 

@@ -36,6 +36,15 @@ ThenMostOption = Annotated[
     int | None,
     typer.Option(min=1, help="Ask it of the largest so many on a frame; default: 8 people, every text."),
 ]
+ThenEnlargeOption = Annotated[
+    float | None,
+    typer.Option(
+        min=1,
+        max=10,
+        help="Side of the square around a person in longer sides of its box; default: 1.25. More where boxes leave "
+        "heads and legs out.",
+    ),
+]
 
 
 @app.command("run")
@@ -61,6 +70,7 @@ def run(
     scene: SceneOption = None,
     then: ThenOption = None,
     then_most: ThenMostOption = None,
+    then_enlarge: ThenEnlargeOption = None,
     redact: Annotated[
         str | None,
         typer.Option(help="Cover before anything is written or sent: faces, people, or both with a comma."),
@@ -139,6 +149,7 @@ def run(
         scene=scene,
         then=then,
         then_most=then_most,
+        then_enlarge=then_enlarge,
         redact=redact,
         redact_with=redact_with,
         limits=Limits(age_ms=max_age, temperature_c=max_temperature),
@@ -196,6 +207,7 @@ def replay(
     scene: SceneOption = None,
     then: ThenOption = None,
     then_most: ThenMostOption = None,
+    then_enlarge: ThenEnlargeOption = None,
     force: ForceOption = False,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
@@ -216,7 +228,15 @@ def replay(
         raise CameraError(
             f"{target}: is there already; compare with --expect {target}, or replace it with --force"
         )
-    work = Work(bundle=bundle, threads=threads, track=track, scene=scene, then=then, then_most=then_most)
+    work = Work(
+        bundle=bundle,
+        threads=threads,
+        track=track,
+        scene=scene,
+        then=then,
+        then_most=then_most,
+        then_enlarge=then_enlarge,
+    )
     found = run_replay(clip, work, expect=expect)
     if not expect:
         _write(target, found.lines)

@@ -40,8 +40,8 @@ def poser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pose_finder(tmp_path_factory.mktemp("pose"))
 
 
-def posing(finder: Path, poser: Path, most: int | None = None) -> SecondStage:
-    return SecondStage(open_second(open_bundle(finder, threads=1), poser, most=most, threads=1))
+def posing(finder: Path, poser: Path, **options: Any) -> SecondStage:
+    return SecondStage(open_second(open_bundle(finder, threads=1), poser, threads=1, **options))
 
 
 def found(finder: Path, image: Image) -> Boxes:
@@ -111,6 +111,22 @@ def test_the_largest_are_asked_about_and_the_rest_is_counted(finder: Path, poser
     assert stage.facts() == facts
 
 
+def test_a_larger_square_holds_what_is_beside_the_box(finder: Path, poser: Path) -> None:
+    """The light is half a box below its box, as legs are that a detector leaves out."""
+    image = scene(Person((3, 3), light=None))
+    image[176:192, 104:120, 2] = 255
+    boxes = found(finder, image)
+    near, far = (
+        posing(finder, poser).answer(image, boxes),
+        posing(finder, poser, enlarge=3).answer(image, boxes),
+    )
+    assert isinstance(near, Boxes)
+    assert isinstance(far, Boxes)
+    assert lights(near) == {}
+    # a pixel of the pose's input is 7 of the frame
+    assert lights(far)[3, 3] == pytest.approx((112, 184), abs=4)
+
+
 def test_eight_people_unless_told_otherwise(finder: Path, poser: Path) -> None:
     image = scene(*(Person((column, row)) for column in (0, 2, 4, 6) for row in (0, 3, 6)))
     stage = posing(finder, poser)
@@ -142,10 +158,11 @@ def test_a_box_without_area_is_not_asked_about(finder: Path, poser: Path) -> Non
     "edges",
     [(100, 60, 140, 160), (0, 0, 40, 30), (200, 180, 256, 256), (0, 0, 256, 256), (3.2, 7.7, 4.1, 8.0)],
 )
-def test_the_square_is_around_the_box(edges: tuple[float, float, float, float]) -> None:
+@pytest.mark.parametrize("enlarge", [1.0, ENLARGED, 3.0])
+def test_the_square_is_around_the_box(edges: tuple[float, float, float, float], enlarge: float) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*FRAME, 3), np.uint8)
-    part, (left, top) = square(image, box(*edges))
-    side = ENLARGED * max(edges[2] - edges[0], edges[3] - edges[1])
+    part, (left, top) = square(image, box(*edges), enlarge)
+    side = enlarge * max(edges[2] - edges[0], edges[3] - edges[1])
     assert part.shape[0] == part.shape[1] == pytest.approx(side, abs=1)
     middle = (left + part.shape[1] / 2, top + part.shape[0] / 2)
     assert middle == pytest.approx(((edges[0] + edges[2]) / 2, (edges[1] + edges[3]) / 2), abs=1)
@@ -229,7 +246,7 @@ def test_the_video_shows_the_skeleton_and_the_summary_counts(
     assert facts == {"bundle": str(poser), "task": "pose-estimation", "most": 1, "asked": 10, "left_out": 10}
     difference = cv2.absdiff(frames(tmp_path / "boxes.avi")[0], frames(tmp_path / "poses.avi")[0]).max(axis=2)
     rows, columns = np.nonzero(difference > 60)
-    # one point on the first of the two: its light stands at (48, 38), a circle with a radius of two pixels
+    # one point on the first of the two: its light stands at (48, 38), a circle of a few pixels
     assert len(rows)
     assert max(abs(rows - 38)) <= 8
     assert max(abs(columns - 48)) <= 8
@@ -238,7 +255,8 @@ def test_the_video_shows_the_skeleton_and_the_summary_counts(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--then-most", "2"), "at most 2 of what? Name the bundle that is asked: --then BUNDLE"),
+        (("--then-most", "2"), "are about a second bundle; name it: --then BUNDLE"),
+        (("--then-enlarge", "2"), "are about a second bundle; name it: --then BUNDLE"),
         (("--then", "DETECTOR"), "'object-detection'; one of text-recognition, pose-estimation is wanted"),
         (("--then", "absent.edgekit"), "absent.edgekit"),
     ],

@@ -37,7 +37,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def reading(finder: Path, reader: Path) -> SecondStage:
-    return SecondStage(open_second(open_bundle(finder, threads=1), reader, most=None, threads=1))
+    return SecondStage(open_second(open_bundle(finder, threads=1), reader, threads=1))
 
 
 def printed(text: str, width: int = 260) -> Image:
@@ -135,6 +135,12 @@ def test_only_found_text_can_be_read(finder: Path, reader: Path, classifier: Pat
         BundleError, match="'text-detection'; one of text-recognition, pose-estimation is wanted"
     ):
         edgekit.camera(finder, str(tmp_path), then=finder)
+
+
+def test_regions_of_text_are_not_enlarged(finder: Path, reader: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "page.png"), printed("x"))
+    with pytest.raises(CameraError, match="a region of text is cut out as its corners say"):
+        edgekit.camera(finder, str(tmp_path), then=reader, then_enlarge=2)
 
 
 def test_what_was_read_is_said_with_its_score() -> None:
