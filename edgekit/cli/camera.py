@@ -263,6 +263,8 @@ def _print(found: dict[str, Any]) -> None:
     stages = {**found["stages_ms"], "age at output": found["age_ms"]}
     rows = [[name, _ms(times, "p50"), _ms(times, "p99")] for name, times in stages.items()]
     print_table(["stage", "p50>", "p99>"], rows)
+    if then := found["then"]:
+        typer.echo(f"{then['bundle']}: asked {then['asked']} times, {then['left_out']} left out")
     for place, counts in (found["counts"] or {}).items():
         typer.echo(f"{place}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
 

@@ -244,6 +244,8 @@ def test_the_video_shows_the_skeleton_and_the_summary_counts(
     assert json.loads(plain.stdout)["then"] is None
     facts: dict[str, Any] = json.loads(done.stdout)["then"]
     assert facts == {"bundle": str(poser), "task": "pose-estimation", "most": 1, "asked": 10, "left_out": 10}
+    told = camera("run", finder, "--source", clip, "--then", poser, "--then-most", "1", cwd=tmp_path)
+    assert f"{poser}: asked 10 times, 10 left out\n" in told.stdout
     difference = cv2.absdiff(frames(tmp_path / "boxes.avi")[0], frames(tmp_path / "poses.avi")[0]).max(axis=2)
     rows, columns = np.nonzero(difference > 60)
     # one point on the first of the two: its light stands at (48, 38), a circle of a few pixels
