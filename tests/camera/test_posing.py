@@ -254,6 +254,35 @@ def test_the_video_shows_the_skeleton_and_the_summary_counts(
     assert max(abs(columns - 48)) <= 8
 
 
+def test_people_who_are_followed_keep_their_poses(finder: Path, poser: Path, clip: Path) -> None:
+    seen = list(edgekit.camera(finder, str(clip), then=poser, track=True))
+    assert len(seen) == 10
+    for each in seen[1:]:
+        assert isinstance(each.prediction, Boxes)
+        assert each.analysis
+        lit = lights(each.prediction)
+        by_track = dict(zip(each.analysis.tracks, each.prediction.boxes, strict=True))
+        assert len(lit) == len(by_track) == 2
+        assert None not in by_track
+        assert all(found_in.pose for found_in in by_track.values())
+    # the light went down by two pixels a frame on the one, and stayed on the other
+    first, last = (
+        lights(each.prediction) for each in (seen[0], seen[-1]) if isinstance(each.prediction, Boxes)
+    )
+    assert last[1, 1][1] - first[1, 1][1] == pytest.approx(18, abs=3)
+    assert last[5, 4] == pytest.approx(first[5, 4], abs=1)
+
+
+def test_cameras_share_the_second_bundle_and_count_for_themselves(
+    finder: Path, poser: Path, clip: Path, tmp_path: Path
+) -> None:
+    one = written(tmp_path / "one", scene(Person((2, 2))))
+    done = camera("run", finder, "--source", clip, "--source", one, "--then", poser, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    cameras = {each["source"]: each["then"]["asked"] for each in json.loads(done.stdout)["cameras"]}
+    assert cameras == {str(clip): 20, str(one): 1}
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
