@@ -38,7 +38,7 @@ PREDICTED = "predicted:"
 """Begins the name of a device that nothing runs on."""
 Task = Literal[
     "image-classification", "object-detection", "face-detection", "text-detection", "text-recognition",
-    "text-classification", "sentence-embedding", "tensor",
+    "pose-estimation", "text-classification", "sentence-embedding", "tensor",
 ]  # fmt: skip
 """``tensor``: no decoder is known, outputs are compared as numbers."""
 

@@ -21,7 +21,9 @@ def camera(
     *,
     track: bool = False,
     scene: str | Path | None = None,
-    read_with: str | Path | None = None,
+    then: str | Path | None = None,
+    then_most: int | None = None,
+    then_enlarge: float | None = None,
     redact: str | None = None,
     redact_with: str | Path | None = None,
     realtime: bool = False,
@@ -36,10 +38,11 @@ def camera(
     so that the next one is always the newest; of files, every frame comes unless they play in ``realtime``.
 
     ``track``: number what is found from one frame to the next; ``scene``: a file of lines and zones, for which that is
-    done too. ``read_with``: a bundle that reads the text that ``bundle`` finds. ``redact``: cover ``"faces"``,
-    ``"people"`` or ``"faces,people"`` on every frame before it comes out; ``redact_with``: a bundle that finds them
-    where the first does not. ``frames``: end after so many have been captured. Raises EdgekitError; leaving the loop
-    ends the threads.
+    done too. ``then``: a bundle that is asked of each thing that ``bundle`` finds, of the ``then_most`` largest on a
+    frame: text recognition of regions of text, pose estimation of people, whose squares have ``then_enlarge`` longer
+    sides of their boxes. ``redact``: cover ``"faces"``, ``"people"`` or ``"faces,people"`` on every frame before it
+    comes out; ``redact_with``: a bundle that finds them where the first does not. ``frames``: end after so many have
+    been captured. Raises EdgekitError; leaving the loop ends the threads.
 
     >>> import edgekit
     >>> for seen in edgekit.camera("out/blazeface-host.edgekit", 0):
@@ -54,7 +57,9 @@ def camera(
         threads=threads,
         track=track,
         scene=Path(scene) if scene else None,
-        read_with=Path(read_with) if read_with else None,
+        then=Path(then) if then else None,
+        then_most=then_most,
+        then_enlarge=then_enlarge,
         redact=redact,
         redact_with=Path(redact_with) if redact_with else None,
     )

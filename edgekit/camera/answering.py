@@ -16,7 +16,9 @@ from edgekit.runner.engine import Engine
 from edgekit.runner.failure import RunnerError
 from edgekit.telemetry import switch_off
 
-SHOWN_TASKS = ("image-classification", "object-detection", "face-detection", "text-detection")
+SHOWN_TASKS = (
+    "image-classification", "object-detection", "face-detection", "text-detection", "pose-estimation",
+)  # fmt: skip
 """One picture in, and an answer that can be drawn on it."""
 FOLLOWED_TASKS = ("object-detection", "face-detection")
 """Those that answer with boxes of things."""

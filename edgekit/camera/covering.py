@@ -39,6 +39,9 @@ class Area:
     def moved(self, x: float, y: float) -> Area:
         return Area(self.label, self.left + x, self.top + y, self.right + x, self.bottom + y)
 
+    def holds(self, x: float, y: float) -> bool:
+        return self.left <= x <= self.right and self.top <= y <= self.bottom
+
     def joined(self, other: Area) -> Area:
         """The rectangle around both."""
         return Area(

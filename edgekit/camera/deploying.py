@@ -29,7 +29,19 @@ SECRET = {"source": "EDGEKIT_SOURCE", "mqtt": "EDGEKIT_MQTT", "webhook": "EDGEKI
 """Addresses that may have passwords in them, and the variables that stand for them."""
 WRITTEN = ("events", "out")
 """Files that the service makes, in its own folder."""
-TRIED = ("track", "scene", "read_with", "redact", "redact_with", "threads", "realtime", "degrade_to", "rung")
+TRIED = (
+    "track",
+    "scene",
+    "then",
+    "then_most",
+    "then_enlarge",
+    "redact",
+    "redact_with",
+    "threads",
+    "realtime",
+    "degrade_to",
+    "rung",
+)
 """What takes memory; servers and files are left alone."""
 TRIED_FRAMES = 60
 STAND_IN = "synthetic:1920x1080@30"

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from edgekit.camera.analysis import Counts
+from edgekit.camera.drawing_poses import draw_pose
 from edgekit.camera.pipeline import Result
 from edgekit.camera.scene import Line, Scene, Zone
-from edgekit.contracts import Box, Boxes, Classes, TextRegions
+from edgekit.contracts import Box, Boxes, Classes, Poses, TextRegions
 from edgekit.contracts.types import Image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -21,7 +22,7 @@ _PLACE = (200, 200, 200)
 
 
 def drawn(result: Result) -> Image:
-    """A copy of the frame with boxes, points, text regions or the best class on it, lines and zones with their counts."""
+    """A copy of the frame with boxes, poses, text regions or the best class on it, lines and zones with their counts."""
     canvas, analysis = result.frame.image.copy(), result.analysis
     # lines and letters as large as the picture needs
     scale = max(min(canvas.shape[:2]) / 480, 0.5)
@@ -32,6 +33,9 @@ def drawn(result: Result) -> Image:
             tracks = analysis.tracks if analysis else (None,) * len(boxes)
             for box, track in reversed(list(zip(boxes, tracks, strict=True))):  # the best on top
                 _draw_box(canvas, box, track, scale)
+            for box, track in zip(boxes, tracks, strict=True):
+                if box.pose:  # over the labels, which may hide a head
+                    draw_pose(canvas, box.pose, _colour(box, track), _thick(scale))
         case TextRegions(regions):
             for region in regions:
                 corners = np.rint(region.corners).astype(np.int32)
@@ -40,6 +44,9 @@ def drawn(result: Result) -> Image:
                     # OpenCV's letters are those of ASCII
                     shown = region.text.text.encode("ascii", "replace").decode()
                     _write(canvas, shown, (int(corners[0][0]), int(corners[0][1])), _COLOURS[0], scale)
+        case Poses(poses):
+            for pose in reversed(poses):
+                draw_pose(canvas, pose, _COLOURS[0], _thick(scale))
         case Classes(top):
             lines = [f"{item.label} {item.score:.2f}" for item in top[:3]]
             for row, line in enumerate(lines):
@@ -61,13 +68,17 @@ _SHOWN_COUNTS = ("in", "out", "inside", "entered")
 
 
 def _draw_box(canvas: Image, box: Box, track: int | None, scale: float) -> None:
-    colour = _COLOURS[(box.index if track is None else track) % len(_COLOURS)]
+    colour = _colour(box, track)
     left, top, right, bottom = (round(side) for side in (box.left, box.top, box.right, box.bottom))
     cv2.rectangle(canvas, (left, top), (right, bottom), colour, _thick(scale))
     for x, y in box.points:
         cv2.circle(canvas, (round(x), round(y)), _thick(scale), _POINT, -1)
     name = box.label if track is None else f"{box.label} #{track}"
     _write(canvas, f"{name} {box.score:.2f}", (left, top), colour, scale)
+
+
+def _colour(box: Box, track: int | None) -> tuple[int, int, int]:
+    return _COLOURS[(box.index if track is None else track) % len(_COLOURS)]
 
 
 def _write(canvas: Image, text: str, corner: tuple[int, int], colour: Sequence[int], scale: float) -> None:

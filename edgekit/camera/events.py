@@ -15,7 +15,7 @@ _ABSENT = object()
 
 
 def event_line(result: Result) -> str:
-    """``{"frame": index, "time_ms": …, "boxes" or "classes" or "regions": […]}``, keys sorted, without a newline.
+    """``{"frame": index, "time_ms": …, "boxes", "classes", "regions" or "poses": […]}``, keys sorted, without a newline.
 
     The same text for the same answer: scores to 3 decimals, boxes [left, top, right, bottom] to 0.1 pixel of the frame.
     """

@@ -17,11 +17,11 @@ from edgekit.camera.analysis import Analysis, Analyst
 from edgekit.camera.answering import Answerer
 from edgekit.camera.degrading import Degrading
 from edgekit.camera.frames import Frame, Source
-from edgekit.camera.reading import Reader
 from edgekit.camera.redaction import Redactor
+from edgekit.camera.second import SecondStage
 from edgekit.camera.slot import Slot
 from edgekit.camera.times import Stage, Times
-from edgekit.contracts import Encoded, Geometry, Prediction, Tensor, TextRegions
+from edgekit.contracts import Encoded, Geometry, Prediction, Tensor
 from edgekit.errors import CameraError
 
 _A = TypeVar("_A")
@@ -70,16 +70,17 @@ class Pipeline:
         *,
         frames: int | None = None,
         analyst: Analyst | None = None,
-        reader: Reader | None = None,
+        second: SecondStage | None = None,
         redactor: Redactor | None = None,
         degrading: Degrading | None = None,
         camera: str | None = None,
     ) -> None:
-        """``frames``: end after so many have been captured. Within post-processing ``reader`` reads regions of text,
-        ``redactor`` covers the frames, of which none comes out that it fails at, and ``analyst`` follows boxes.
+        """``frames``: end after so many have been captured. Within post-processing ``second`` asks another bundle
+        about what was found, ``redactor`` covers the frames, of which none comes out that it fails at, and ``analyst``
+        follows boxes.
         ``degrading``: says who answers, in place of ``answerer``. ``camera``: a name that results bear.
         """
-        self.answerer, self.source, self.analyst, self.reader = answerer, source, analyst, reader
+        self.answerer, self.source, self.analyst, self.second = answerer, source, analyst, second
         self.redactor, self.degrading, self._camera = redactor, degrading, camera
         self.times = Times()
         self.captured = self.put_out = 0
@@ -174,8 +175,8 @@ class Pipeline:
         self, frame: Frame, answerer: Answerer, outputs: dict[str, Tensor], geometry: Geometry | None
     ) -> _Answer:
         prediction = answerer.decode(outputs, geometry)
-        if self.reader and isinstance(prediction, TextRegions):
-            prediction = self.reader.read(frame.image, prediction)
+        if self.second:
+            prediction = self.second.answer(frame.image, prediction)
         if self.redactor:
             prediction = self.redactor.redact(frame, answerer, outputs, geometry, prediction)
         return prediction, self.analyst.analyse(frame, prediction) if self.analyst else None

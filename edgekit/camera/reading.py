@@ -1,21 +1,21 @@
-"""Text that one bundle finds, read by another: cut out upright, one region after the other."""
+"""Text that one bundle finds, read by another: cut out upright, long lines in pieces."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from edgekit.camera.answering import Answerer
-from edgekit.contracts import Text, TextRegion, TextRegions
+from edgekit.camera.asking import Ask
+from edgekit.contracts import LoadedContract, Prediction, Text, TextRegion, TextRegions
 from edgekit.contracts.schema import ImageInput
 from edgekit.contracts.types import Image
 from edgekit.errors import CameraError
 
-FINDS, READS = "text-detection", "text-recognition"
-"""Tasks of the two bundles."""
+FINDS = "text-detection"
 _SQUEEZED = 1.25
 """A line may be so much longer than the model's input is wide: it is squeezed then, and still read."""
 _SPACE, _BLANK = 0.2, 0.5
@@ -24,44 +24,58 @@ _UPRIGHT = 1.5
 """A region so many times as high as wide is a line that stands on its end, as PP-OCR takes it."""
 
 
-class Reader:
-    """Not for several threads at a time."""
+class Reading:
+    """Of the regions that a bundle for text detection finds; one with less than a pixel has no text."""
 
-    def __init__(self, answerer: Answerer) -> None:
-        self._answerer = answerer
-        (size,) = (item.size for item in answerer.contract.schema.inputs if isinstance(item, ImageInput))
+    finds = FINDS
+    most = None
+
+    def __init__(self, contract: LoadedContract, enlarge: float | None) -> None:
+        """CameraError where ``enlarge`` is given: what is beside a text is not part of it."""
+        if enlarge is not None:
+            raise CameraError("a region of text is cut out as its corners say; --then-enlarge is for people")
+        (size,) = (item.size for item in contract.schema.inputs if isinstance(item, ImageInput))
         self._longest = size[1] / size[0] * _SQUEEZED
 
-    def read(self, image: Image, found: TextRegions) -> TextRegions:
-        """``found`` with the text of each region; one with less than a pixel has none."""
-        return TextRegions(tuple(self._read(image, region) for region in found.regions))
+    @staticmethod
+    def goes_with(first: LoadedContract) -> bool:
+        return first.schema.task == FINDS
 
-    def _read(self, image: Image, region: TextRegion) -> TextRegion:
-        part = cut_out(image, region)
-        if part is None:
-            return region
-        pieces, gaps = split(part, self._longest)
-        read = [self._piece(piece) for piece in pieces]
+    def areas(self, found: Prediction) -> list[float | None]:
+        regions = found.regions if isinstance(found, TextRegions) else ()
+        sizes = [_size(region) for region in regions]
+        return [float(width * height) or None for width, height in sizes]
+
+    def with_answers(self, image: Image, found: Prediction, which: Collection[int], ask: Ask) -> Prediction:
+        assert isinstance(found, TextRegions)
+        return TextRegions(
+            tuple(
+                self._read(image, region, ask) if index in which else region
+                for index, region in enumerate(found.regions)
+            )
+        )
+
+    def _read(self, image: Image, region: TextRegion, ask: Ask) -> TextRegion:
+        pieces, gaps = split(cut_out(image, region), self._longest)
+        read = [piece for piece in map(ask, pieces) if isinstance(piece, Text)]
         text = "".join(gap + piece.text for gap, piece in zip(["", *gaps], read, strict=True))
         letters = sum(len(piece.text) for piece in read)
         score = sum(piece.score * len(piece.text) for piece in read) / letters if letters else 0.0
         return replace(region, text=Text(text, score))
 
-    def _piece(self, image: Image) -> Text:
-        encoded = self._answerer.prepare(image)
-        text = self._answerer.decode(self._answerer.infer(encoded), encoded.meta)
-        assert isinstance(text, Text)
-        return text
 
-
-def cut_out(image: Image, region: TextRegion) -> Image | None:
-    """The region, turned upright so that its text goes from left to right; None where it is smaller than a pixel."""
+def _size(region: TextRegion) -> tuple[int, int]:
+    """Width and height in whole pixels, upright."""
     corners = np.array(region.corners, np.float32)
     following = np.roll(corners, -1, axis=0)
     top, right, bottom, left = np.linalg.norm(following - corners, axis=1)
-    width, height = round(float(max(top, bottom))), round(float(max(left, right)))
-    if not (width and height):
-        return None
+    return round(float(max(top, bottom))), round(float(max(left, right)))
+
+
+def cut_out(image: Image, region: TextRegion) -> Image:
+    """The region, turned upright so that its text goes from left to right; it has a pixel at least."""
+    corners = np.array(region.corners, np.float32)
+    width, height = _size(region)
     target = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     part: Image = np.asarray(
         cv2.warpPerspective(
@@ -94,11 +108,3 @@ def split(line: Image, longest: float) -> tuple[list[Image], list[str]]:
     blank = float(np.median(ink)) * _BLANK
     pieces = [line[:, begin:end] for begin, end in zip(cuts, [*cuts[1:], width], strict=True)]
     return pieces, [" " if ink[cut] < blank else "" for cut in cuts[1:]]
-
-
-def check_finds_text(answerer: Answerer) -> None:
-    """CameraError where there is nothing for a reader in what the bundle finds."""
-    if (task := answerer.contract.schema.task) != FINDS:
-        raise CameraError(
-            f"{answerer.bundle.path}: a bundle of task '{task}' finds no text to read; --read-with goes with: {FINDS}"
-        )

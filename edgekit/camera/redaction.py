@@ -10,7 +10,7 @@ from typing import Any
 from edgekit.camera.answering import Answerer, open_bundle
 from edgekit.camera.covering import Area, Memory, cover
 from edgekit.camera.frames import Frame
-from edgekit.contracts import Boxes, Geometry, LoadedContract, Prediction, Tensor
+from edgekit.contracts import Boxes, Geometry, LoadedContract, Pose, Poses, Prediction, Tensor
 from edgekit.contracts.schema import BoxesOutput
 from edgekit.errors import CameraError
 
@@ -83,7 +83,8 @@ class Redactor:
         geometry: Geometry | None,
         prediction: Prediction,
     ) -> Prediction:
-        """Cover the frame's own image; return the answer without the points of faces, which measure them.
+        """Cover the frame's own image; return the answer without the points of faces, which measure them, and without
+        those points of poses that are covered.
 
         EdgekitError where a detector does not answer: the frame must then not be passed on.
         """
@@ -96,9 +97,25 @@ class Redactor:
         cover(frame.image, areas)
         self._covered += len(areas)
         self._held += len(areas) - len(found)
-        if isinstance(prediction, Boxes):
-            return Boxes(tuple(replace(box, points=()) for box in prediction.boxes))
-        return prediction
+        return _without_points(prediction, areas)
+
+
+def _without_points(prediction: Prediction, areas: Sequence[Area]) -> Prediction:
+    match prediction:
+        case Boxes(boxes):
+            poses = [box.pose and _uncovered(box.pose, areas) for box in boxes]
+            return Boxes(
+                tuple(replace(box, points=(), pose=pose) for box, pose in zip(boxes, poses, strict=True))
+            )
+        case Poses(bodies):
+            return Poses(tuple(pose for body in bodies if (pose := _uncovered(body, areas))))
+    return prediction
+
+
+def _uncovered(pose: Pose, areas: Sequence[Area]) -> Pose | None:
+    """With the points outside of ``areas``; None where there are none."""
+    points = tuple(point for point in pose.points if not any(area.holds(point.x, point.y) for area in areas))
+    return replace(pose, points=points) if points else None
 
 
 def open_detectors(

@@ -164,6 +164,7 @@ class Summary:
             "age_ms": pipeline.times.age_ms(),
             "gaps_s": list(source.gaps),
             "counts": pipeline.analyst.counts() if pipeline.analyst else None,
+            "then": pipeline.second.facts() if pipeline.second else None,
             "redaction": pipeline.redactor.facts() if pipeline.redactor else None,
             "degrading": degrading.facts() if degrading else None,
             "kind": "measured",

@@ -12,9 +12,9 @@ from edgekit.camera.degrading import Degrading
 from edgekit.camera.frames import Source
 from edgekit.camera.ladder import NO_LIMITS, Limits
 from edgekit.camera.pipeline import Pipeline
-from edgekit.camera.reading import READS, Reader, check_finds_text
 from edgekit.camera.redaction import Redactor, open_detectors
 from edgekit.camera.scene import Scene, read_scene
+from edgekit.camera.second import Second, SecondStage, open_second
 from edgekit.camera.tracking import check_tracking
 from edgekit.errors import CameraError
 
@@ -29,8 +29,12 @@ class Work:
     """Follow what is found from frame to frame."""
     scene: Path | None = None
     """File of lines and zones, for which it is followed too."""
-    read_with: Path | None = None
-    """Bundle that reads the text that ``bundle`` finds."""
+    then: Path | None = None
+    """Bundle that is asked of each thing that ``bundle`` finds: what a text says, how a person stands."""
+    then_most: int | None = None
+    """Of so many things on a frame, the largest; None: as its task has it."""
+    then_enlarge: float | None = None
+    """Side of the square that is cut out, in longer sides of the box; None: as its task has it."""
     redact: str | None = None
     """"faces", "people" or "faces,people" are covered on every frame."""
     redact_with: Path | None = None
@@ -59,7 +63,7 @@ class OpenWork:
         self.answerer = open_bundle(work.bundle, threads=work.threads)
         if self._follows:
             check_followed(self.answerer)
-        self._reader = self._open_reader()
+        self._second = self._open_second()
         self._others = [open_bundle(path, threads=work.threads) for path in work.degrade_to]
         self._detectors = open_detectors(
             [self.answerer, *self._others], work.redact, with_bundle=work.redact_with, threads=work.threads
@@ -82,18 +86,27 @@ class OpenWork:
             source,
             frames=frames,
             analyst=Analyst(self._scene) if self._follows else None,
-            reader=self._reader,
+            second=SecondStage(self._second) if self._second else None,
             redactor=Redactor(self._detectors) if self._detectors else None,
             camera=camera,
             degrading=self._degrading(source, told) if self._work.degrades else None,
         )
 
-    def _open_reader(self) -> Reader | None:
+    def _open_second(self) -> Second | None:
         work = self._work
-        if work.read_with is None:
-            return None
-        check_finds_text(self.answerer)
-        return Reader(open_bundle(work.read_with, threads=work.threads, tasks=(READS,)))
+        if work.then is not None:
+            return open_second(
+                self.answerer,
+                work.then,
+                most=work.then_most,
+                enlarge=work.then_enlarge,
+                threads=work.threads,
+            )
+        if work.then_most is not None or work.then_enlarge is not None:
+            raise CameraError(
+                "--then-most and --then-enlarge are about a second bundle; name it: --then BUNDLE"
+            )
+        return None
 
     def _degrading(self, source: Source, told: Callable[[str], None]) -> Degrading:
         if not source.live:

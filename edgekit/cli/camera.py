@@ -25,9 +25,25 @@ SceneOption = Annotated[
     typer.Option(help="File of lines and zones (TOML or JSON): say what crosses, enters, leaves and dwells."),
 ]
 
-ReadOption = Annotated[
+ThenOption = Annotated[
     Path | None,
-    typer.Option(help="Bundle for text recognition: read each region of text that the other finds."),
+    typer.Option(
+        help="Ask a second bundle of each thing that the first finds: pose estimation of people, text recognition "
+        "of regions of text."
+    ),
+]
+ThenMostOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Ask it of the largest so many on a frame; default: 8 people, every text."),
+]
+ThenEnlargeOption = Annotated[
+    float | None,
+    typer.Option(
+        min=1,
+        max=10,
+        help="Side of the square around a person in longer sides of its box; default: 1.25. More where boxes leave "
+        "heads and legs out.",
+    ),
 ]
 
 
@@ -52,7 +68,9 @@ def run(
     ] = None,
     track: TrackOption = False,
     scene: SceneOption = None,
-    read_with: ReadOption = None,
+    then: ThenOption = None,
+    then_most: ThenMostOption = None,
+    then_enlarge: ThenEnlargeOption = None,
     redact: Annotated[
         str | None,
         typer.Option(help="Cover before anything is written or sent: faces, people, or both with a comma."),
@@ -129,7 +147,9 @@ def run(
         threads=threads,
         track=track,
         scene=scene,
-        read_with=read_with,
+        then=then,
+        then_most=then_most,
+        then_enlarge=then_enlarge,
         redact=redact,
         redact_with=redact_with,
         limits=Limits(age_ms=max_age, temperature_c=max_temperature),
@@ -185,7 +205,9 @@ def replay(
     ] = None,
     track: TrackOption = False,
     scene: SceneOption = None,
-    read_with: ReadOption = None,
+    then: ThenOption = None,
+    then_most: ThenMostOption = None,
+    then_enlarge: ThenEnlargeOption = None,
     force: ForceOption = False,
     threads: ThreadsOption = 1,
     json: JsonOption = False,
@@ -206,7 +228,15 @@ def replay(
         raise CameraError(
             f"{target}: is there already; compare with --expect {target}, or replace it with --force"
         )
-    work = Work(bundle=bundle, threads=threads, track=track, scene=scene, read_with=read_with)
+    work = Work(
+        bundle=bundle,
+        threads=threads,
+        track=track,
+        scene=scene,
+        then=then,
+        then_most=then_most,
+        then_enlarge=then_enlarge,
+    )
     found = run_replay(clip, work, expect=expect)
     if not expect:
         _write(target, found.lines)
@@ -233,6 +263,8 @@ def _print(found: dict[str, Any]) -> None:
     stages = {**found["stages_ms"], "age at output": found["age_ms"]}
     rows = [[name, _ms(times, "p50"), _ms(times, "p99")] for name, times in stages.items()]
     print_table(["stage", "p50>", "p99>"], rows)
+    if then := found["then"]:
+        typer.echo(f"{then['bundle']}: asked {then['asked']} times, {then['left_out']} left out")
     for place, counts in (found["counts"] or {}).items():
         typer.echo(f"{place}: {', '.join(f'{count} {what}' for what, count in counts.items())}")
 

@@ -7,11 +7,13 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from edgekit.contracts.pose_agreement import pose_agreement
 from edgekit.contracts.predictions import (
     Box,
     Boxes,
     Classes,
     Embedding,
+    Poses,
     Prediction,
     Tensors,
     Text,
@@ -32,9 +34,10 @@ _Found = TypeVar("_Found")
 def agreement(a: Prediction, b: Prediction) -> float:
     """1.0 where ``a`` says what the reference ``b`` says, by the kind of answer:
 
-    classes: same best class, or 0; boxes and text regions: F1 at IoU >= 0.5 and equal class; text: 1 - edit
-    distance / length of the longer; embedding: 1 from cosine 0.99 up, else the cosine; tensors: 1 up to a
-    relative error of 0.1, else 1 - error, smallest over the tensors, 0 where other values are not finite.
+    classes: same best class, or 0; boxes and text regions: F1 at IoU >= 0.5 and equal class; poses: share of points
+    within a tenth of the body; text: 1 - edit distance / length of the longer; embedding: 1 from cosine 0.99 up, else
+    the cosine; tensors: 1 up to a relative error of 0.1, else 1 - error, smallest over the tensors, 0 where other
+    values are not finite.
     """
     match a, b:
         case Classes(), Classes():
@@ -43,6 +46,8 @@ def agreement(a: Prediction, b: Prediction) -> float:
             return f1(*count_matches(a.boxes, b.boxes, same_class_iou))
         case TextRegions(), TextRegions():
             return f1(*count_matches(a.regions, b.regions, _region_iou))
+        case Poses(), Poses():
+            return pose_agreement(a.poses, b.poses)
         case Text(), Text():
             return text_similarity(a.text, b.text)
         case Embedding(), Embedding():

@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from edgekit.contracts.boxes import decode_boxes
 from edgekit.contracts.ctc import decode_ctc
+from edgekit.contracts.keypoints import decode_keypoints
 from edgekit.contracts.numbers import sigmoid, softmax
 from edgekit.contracts.predictions import Classes, Embedding, Prediction, ScoredLabel, Tensors
 from edgekit.contracts.schema import (
     BoxesOutput,
     ClassesOutput,
     EmbeddingOutput,
+    KeypointsOutput,
     TensorOutput,
     TextOutput,
     TextRegionsOutput,
@@ -52,11 +54,15 @@ def decode(contract: LoadedContract, outputs: Mapping[str, Tensor], geometry: Ge
             return decode_boxes(
                 [read[name] for name in output.names], output, contract.labels, _needed(geometry)
             )
+        case KeypointsOutput():
+            return decode_keypoints(
+                [read[name] for name in output.names], output, contract.keypoints, _needed(geometry)
+            )
 
 
 def _needed(geometry: Geometry | None) -> Geometry:
     if geometry is None:
-        raise ContractError("boxes cannot be placed without the 'meta' that encode gave with this sample")
+        raise ContractError("nothing can be placed without the 'meta' that encode gave with this sample")
     return geometry
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+from edgekit.contracts.keypoints import blazepose_shapes
 from edgekit.contracts.loading import LoadedContract
 from edgekit.contracts.schema import (
     BoxesOutput,
@@ -12,6 +13,7 @@ from edgekit.contracts.schema import (
     EmbeddingOutput,
     ImageInput,
     Input,
+    KeypointsOutput,
     TensorInput,
     TextOutput,
     TextRegionsOutput,
@@ -119,6 +121,8 @@ def _output_shape(contract: LoadedContract, place: int) -> Shape | None:
             return ((1, 512, 1), (1, 384, 1), (1, 512, 16), (1, 384, 16))[place]
         case BoxesOutput() as output:
             return (1, len(output.anchors) // len(output.names) * (5 + len(contract.labels)), None, None)
+        case KeypointsOutput():
+            return blazepose_shapes(len(contract.keypoints))[place]
         case _:
             return None
 
@@ -128,5 +132,6 @@ def _needed(contract: LoadedContract, shape: Shape) -> str:
         "classes": f"{len(contract.labels)} labels need",
         "text": f"{len(contract.characters) - 2} characters, blank and space need",
         "boxes": f"the decoder with {len(contract.labels)} labels needs",
+        "keypoints": f"the decoder with {len(contract.keypoints)} keypoints needs",
     }
     return f"{reasons.get(contract.schema.output.kind, 'the decoder needs')} {_show(shape)}"

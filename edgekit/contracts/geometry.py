@@ -19,6 +19,10 @@ class Geometry:
 
     def to_original(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Map points [..., 2] of the input to the original image, clipped to it."""
-        mapped = (np.asarray(points, np.float64) - self.offset) / self.scale
         height, width = self.original_hw
-        return np.clip(mapped, 0.0, (float(width), float(height)))
+        return np.clip(self.beyond_original(points), 0.0, (float(width), float(height)))
+
+    def beyond_original(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """The same, not clipped: where a foot stands that the picture does not show."""
+        mapped: npt.NDArray[np.float64] = (np.asarray(points, np.float64) - self.offset) / self.scale
+        return mapped

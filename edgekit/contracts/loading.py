@@ -56,6 +56,12 @@ class LoadedContract:
         return ("", *lines(self.files[name]), " ") if name else ()
 
     @cached_property
+    def keypoints(self) -> tuple[str, ...]:
+        """Names of the points of a pose in the model's order, () elsewhere."""
+        name = getattr(self.schema.output, "keypoints", None)
+        return tuple(line.strip() for line in lines(self.files[name])) if name else ()
+
+    @cached_property
     def tokenizer(self) -> Tokenizer:
         """ContractError where the contract has none or it cannot be read."""
         from edgekit.contracts.text import load_tokenizer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,55 @@ class Embedding(Prediction):
         return {"embedding": _rounded(np.asarray(self.vector))}
 
 
+@dataclass(frozen=True, slots=True)
+class Keypoint:
+    """A point of a body on the original image or beyond its edge, in pixels; ``score``: whether it can be seen."""
+
+    name: str
+    x: float
+    y: float
+    score: float
+
+    @property
+    def seen(self) -> bool:
+        return self.score >= SEEN
+
+
+SEEN = 0.5
+"""MediaPipe's drawing_utils leaves out points whose visibility or presence is below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """One body; points hidden or outside the picture are guesses of low score."""
+
+    points: tuple[Keypoint, ...]
+    score: float
+    skeleton: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Names of points that a line connects."""
+
+    def bones(self) -> list[tuple[Keypoint, Keypoint]]:
+        """The lines whose ends are both seen."""
+        seen = {point.name: point for point in self.points if point.seen}
+        return [(seen[a], seen[b]) for a, b in self.skeleton if a in seen and b in seen]
+
+    def facts(self) -> dict[str, Any]:
+        points = {
+            point.name: [_pixel(point.x), _pixel(point.y), _score(point.score)] for point in self.points
+        }
+        return {"score": _score(self.score), "keypoints": points}
+
+
+@dataclass(frozen=True, slots=True)
+class Poses(Prediction):
+    """Best first."""
+
+    poses: tuple[Pose, ...]
+
+    def facts(self) -> dict[str, Any]:
+        return {"poses": [pose.facts() for pose in self.poses]}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
     """An axis-aligned box on the original image, edge coordinates in pixels; ``points``: BlazeFace's six."""
@@ -76,11 +125,14 @@ class Box:
     right: float
     bottom: float
     points: tuple[tuple[float, float], ...] = ()
+    pose: Pose | None = None
+    """Of the person in it, where a second bundle has been asked."""
 
     def facts(self) -> dict[str, Any]:
         corners = [_pixel(side) for side in (self.left, self.top, self.right, self.bottom)]
         facts = {"index": self.index, "label": self.label, "score": _score(self.score), "box": corners}
-        return facts | ({"points": [[_pixel(x), _pixel(y)] for x, y in self.points]} if self.points else {})
+        points = {"points": [[_pixel(x), _pixel(y)] for x, y in self.points]} if self.points else {}
+        return facts | points | ({"pose": self.pose.facts()} if self.pose else {})
 
 
 @dataclass(frozen=True, slots=True)

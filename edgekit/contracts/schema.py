@@ -130,6 +130,30 @@ class BoxesOutput(Strict):
         return self
 
 
+class KeypointsOutput(Strict):
+    """Named points of a body. ``decoder`` names the family, ``names`` its raw outputs in the order it expects.
+
+    blazepose: landmarks [N, 5*(keypoints+6)], of each x, y and z in input pixels, visibility and presence before the
+    sigmoid, the last six auxiliary; then the probability [N, 1] that somebody is there.
+    """
+
+    kind: Literal["keypoints"]
+    decoder: Literal["blazepose"]
+    names: tuple[str, ...] = Field(min_length=1)
+    keypoints: str
+    """File with one name a line, in the order of the model's points."""
+    skeleton: tuple[tuple[str, str], ...] = ()
+    """Pairs of them that a line connects."""
+    score_threshold: NonNegativeFloat = 0.5
+    """Of the pose; below it nobody is there."""
+
+    @model_validator(mode="after")
+    def _decoder_gets_what_it_needs(self) -> KeypointsOutput:
+        if len(self.names) != 2:
+            raise ValueError("decoder 'blazepose' needs 2 'names': the landmarks, then the presence")
+        return self
+
+
 class TextRegionsOutput(Strict):
     """A probability map of text (PP-OCR's DB head), read as rotated boxes."""
 
@@ -157,7 +181,13 @@ class TensorOutput(Strict):
 
 
 Output = Annotated[
-    ClassesOutput | EmbeddingOutput | BoxesOutput | TextRegionsOutput | TextOutput | TensorOutput,
+    ClassesOutput
+    | EmbeddingOutput
+    | BoxesOutput
+    | KeypointsOutput
+    | TextRegionsOutput
+    | TextOutput
+    | TensorOutput,
     Field(discriminator="kind"),
 ]
 
@@ -168,6 +198,7 @@ OUTPUT_KIND: dict[Task, str] = {
     "face-detection": "boxes",
     "text-detection": "text-regions",
     "text-recognition": "text",
+    "pose-estimation": "keypoints",
     "text-classification": "classes",
     "sentence-embedding": "embedding",
     "tensor": "tensor",
@@ -178,6 +209,7 @@ INPUT_KIND: dict[Task, str] = {
     "face-detection": "image",
     "text-detection": "image",
     "text-recognition": "image",
+    "pose-estimation": "image",
     "text-classification": "tokens",
     "sentence-embedding": "tokens",
     "tensor": "tensor",
@@ -207,9 +239,9 @@ class Contract(Strict):
 
     def output_names(self) -> tuple[str, ...]:
         """The model outputs that ``output`` reads, in its order."""
-        return (
-            self.output.names if isinstance(self.output, BoxesOutput | TensorOutput) else (self.output.name,)
-        )
+        if isinstance(self.output, BoxesOutput | KeypointsOutput | TensorOutput):
+            return self.output.names
+        return (self.output.name,)
 
     def files(self) -> tuple[str, ...]:
         """Names of the files this contract needs beside it."""
@@ -217,6 +249,7 @@ class Contract(Strict):
             self.tokenizer,
             getattr(self.output, "labels", None),
             getattr(self.output, "characters", None),
+            getattr(self.output, "keypoints", None),
         )
         return tuple(name for name in named if name)
 

@@ -30,6 +30,7 @@ MODELS = {
     "yolov3-tiny": ("astronaut-5.jpg", "boxes"),
     "efficientnet-lite0": ("coffee-0.jpg", "classes"),
     "ppocrv4-det": (None, "regions"),
+    "blazepose-lite": ("astronaut-00.jpg", "poses"),
 }
 
 

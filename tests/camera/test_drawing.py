@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,18 @@ from edgekit.camera.drawing import drawn
 from edgekit.camera.frames import Frame
 from edgekit.camera.pipeline import Result
 from edgekit.camera.scene import Scene
-from edgekit.contracts import Box, Boxes, Classes, Prediction, ScoredLabel, TextRegion, TextRegions
+from edgekit.contracts import (
+    Box,
+    Boxes,
+    Classes,
+    Keypoint,
+    Pose,
+    Poses,
+    Prediction,
+    ScoredLabel,
+    TextRegion,
+    TextRegions,
+)
 from edgekit.contracts.types import Image
 
 GRAY = 128
@@ -28,12 +41,22 @@ def box(left: float, top: float, right: float, bottom: float) -> Boxes:
     return Boxes((Box(index=0, label="cup", score=0.5, left=left, top=top, right=right, bottom=bottom),))
 
 
+def body(*, hand_seen: bool = True) -> Pose:
+    """A line from (100, 60) to (200, 60), and from there one to a hand at (200, 200)."""
+    hand = Keypoint("hand", 200, 200, 0.9 if hand_seen else 0.4)
+    points = (Keypoint("head", 100, 60, 0.9), Keypoint("elbow", 200, 60, 0.9), hand)
+    return Pose(points, 0.9, (("head", "elbow"), ("elbow", "hand")))
+
+
 CASES: dict[str, tuple[Prediction, tuple[int, int], tuple[int, int]]] = {
     # the answer, a pixel (row, column) that is painted, one that is not
     "box": (box(100, 80, 200, 160), (120, 100), (120, 150)),
     "box at the top": (box(100, 0, 200, 160), (5, 110), (120, 150)),
     "box beyond the edge": (box(0, 0, 320, 240), (120, 0), (120, 150)),
     "region": (TextRegions((TextRegion(((50, 50), (90, 50), (90, 70), (50, 70)), 0.9),)), (50, 70), (60, 70)),
+    "pose": (Poses((body(),)), (60, 150), (130, 150)),
+    "bone": (Poses((body(),)), (130, 200), (130, 150)),
+    "pose of a box": (Boxes((replace(box(90, 40, 290, 220).boxes[0], pose=body()),)), (130, 200), (130, 150)),
     "classes": (Classes((ScoredLabel(0, "espresso", 0.9),)), (10, 20), (200, 200)),
 }
 
@@ -48,8 +71,23 @@ def test_it_is_drawn_where_the_answer_says(case: str) -> None:
     assert (given.frame.image == GRAY).all()
 
 
-def test_nothing_found_draws_nothing() -> None:
-    assert np.array_equal(drawn(result(Boxes(()))), blank())
+@pytest.mark.parametrize("nothing", [Boxes(()), Poses(())])
+def test_nothing_found_draws_nothing(nothing: Prediction) -> None:
+    assert np.array_equal(drawn(result(nothing)), blank())
+
+
+def test_what_is_hidden_is_not_drawn() -> None:
+    """Neither the point nor the line to it; the others stay."""
+    shown = drawn(result(Poses((body(hand_seen=False),))))
+    assert (shown[60, 150] != GRAY).any()
+    assert (shown[130, 200] == GRAY).all()
+    assert (shown[200, 200] == GRAY).all()
+
+
+def test_a_point_beyond_the_frame_draws_its_line_up_to_the_edge() -> None:
+    pose = Pose((Keypoint("hip", 100, 200, 0.9), Keypoint("foot", 100, 500, 0.9)), 0.9, (("hip", "foot"),))
+    shown = drawn(result(Poses((pose,))))
+    assert (shown[239, 100] != GRAY).any()
 
 
 def test_lines_and_zones_are_drawn_with_their_counts() -> None:

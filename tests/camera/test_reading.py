@@ -12,8 +12,9 @@ import pytest
 
 import edgekit
 from edgekit.camera.answering import open_bundle
-from edgekit.camera.reading import READS, Reader, cut_out, split
+from edgekit.camera.reading import cut_out, split
 from edgekit.camera.replaying import replay
+from edgekit.camera.second import SecondStage, open_second
 from edgekit.camera.work import Work
 from edgekit.contracts import Text, TextRegion, TextRegions
 from edgekit.contracts.types import Image
@@ -35,8 +36,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return zoo_bundle("ppocrv4-rec", tmp_path_factory.mktemp("reader"))
 
 
-def reading(bundle: Path) -> Reader:
-    return Reader(open_bundle(bundle, threads=1, tasks=(READS,)))
+def reading(finder: Path, reader: Path) -> SecondStage:
+    return SecondStage(open_second(open_bundle(finder, threads=1), reader, threads=1))
 
 
 def printed(text: str, width: int = 260) -> Image:
@@ -53,7 +54,7 @@ def test_a_page_is_read_line_by_line(finder: Path, reader: Path, tmp_path: Path)
     """A photograph of a printed page; four of its lines are three times as long as what the model takes."""
     photo = read_image(resolve("ppocrv4-det").parent / "eval/printed.png")
     cv2.imwrite(str(tmp_path / "page.png"), photo)
-    (seen,) = edgekit.camera(finder, str(tmp_path), read_with=reader)
+    (seen,) = edgekit.camera(finder, str(tmp_path), then=reader)
     assert isinstance(seen.prediction, TextRegions)
     lines = [region.text.text for region in seen.prediction.regions if region.text]
     assert lines[0] == "Region-based segmentation"
@@ -61,12 +62,12 @@ def test_a_page_is_read_line_by_line(finder: Path, reader: Path, tmp_path: Path)
     assert lines[1].replace(" ", "") == "Letusfirstdeterminemarkersofthecoinsandthe"
     assert lines[3].replace(" ", "") == "unambiguouslyaseitherobjectorbackground.Here,"
     assert all(region.text and region.text.score > 0.9 for region in seen.prediction.regions)
-    (line,) = replay(tmp_path, Work(bundle=finder, read_with=reader)).lines
+    (line,) = replay(tmp_path, Work(bundle=finder, then=reader)).lines
     assert [region["text"] for region in json.loads(line)["regions"]] == lines
 
 
 @pytest.mark.parametrize("degrees", [-20, 0, 15, -90])
-def test_a_turned_line_is_read(degrees: int, reader: Path) -> None:
+def test_a_turned_line_is_read(degrees: int, finder: Path, reader: Path) -> None:
     """Corners in reading direction, as text detection gives them; standing on its end, where it cannot tell that."""
     sign = printed("STOP 42")
     height, width = sign.shape[:2]
@@ -78,15 +79,30 @@ def test_a_turned_line_is_read(degrees: int, reader: Path) -> None:
     )
     if degrees == -90:  # downwards: the picture's top left is where the line ends below
         corners = np.roll(corners, 1, axis=0)
-    found = reading(reader).read(image, TextRegions((around(corners),)))
+    found = reading(finder, reader).answer(image, TextRegions((around(corners),)))
+    assert isinstance(found, TextRegions)
     assert found.regions[0].text
     assert found.regions[0].text.text.replace(" ", "") == "STOP42"
 
 
-def test_a_region_without_area_stays_unread(reader: Path) -> None:
-    empty = around(np.array([(5, 5), (5, 5), (5, 5), (5, 5)], np.float64))
-    assert cut_out(printed("x"), empty) is None
-    assert reading(reader).read(printed("x"), TextRegions((empty,))).regions == (empty,)
+def test_a_region_without_area_stays_unread(finder: Path, reader: Path) -> None:
+    empty = TextRegions((around(np.array([(5, 5), (5, 5), (5, 5), (5, 5)], np.float64)),))
+    stage = reading(finder, reader)
+    assert stage.answer(printed("x"), empty) == empty
+    assert stage.facts() == {
+        "bundle": str(reader),
+        "task": "text-recognition",
+        "most": None,
+        "asked": 0,
+        "left_out": 0,
+    }
+
+
+def test_a_region_is_cut_out_upright() -> None:
+    sign = printed("x")
+    height, width = sign.shape[:2]
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+    assert np.array_equal(cut_out(sign, around(corners)), sign)
 
 
 def test_a_short_line_stays_whole() -> None:
@@ -111,10 +127,20 @@ def test_letters_without_a_gap_are_joined_again() -> None:
 
 def test_only_found_text_can_be_read(finder: Path, reader: Path, classifier: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "page.png"), printed("x"))
-    with pytest.raises(CameraError, match="finds no text to read; --read-with goes with: text-detection"):
-        edgekit.camera(classifier, str(tmp_path), read_with=reader)
-    with pytest.raises(BundleError, match="'text-detection'; one of text-recognition is wanted"):
-        edgekit.camera(finder, str(tmp_path), read_with=finder)
+    with pytest.raises(
+        CameraError, match=r"'image-classification' finds nothing for .*, which goes with: text-det"
+    ):
+        edgekit.camera(classifier, str(tmp_path), then=reader)
+    with pytest.raises(
+        BundleError, match="'text-detection'; one of text-recognition, pose-estimation is wanted"
+    ):
+        edgekit.camera(finder, str(tmp_path), then=finder)
+
+
+def test_regions_of_text_are_not_enlarged(finder: Path, reader: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "page.png"), printed("x"))
+    with pytest.raises(CameraError, match="a region of text is cut out as its corners say"):
+        edgekit.camera(finder, str(tmp_path), then=reader, then_enlarge=2)
 
 
 def test_what_was_read_is_said_with_its_score() -> None:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from edgekit.contracts import load_contract, schema
+from edgekit.models.zoo.builders.blazepose import KEYPOINTS
 from edgekit.vocabulary import Task
 from tests.contracts.making import write_tokenizer
 
@@ -23,6 +24,7 @@ TABLES: list[type[BaseModel]] = [
     schema.ClassesOutput,
     schema.EmbeddingOutput,
     schema.BoxesOutput,
+    schema.KeypointsOutput,
     schema.TextRegionsOutput,
     schema.TextOutput,
     schema.TensorOutput,
@@ -39,6 +41,7 @@ def test_every_example_loads(tmp_path: Path, example: str) -> None:
     (tmp_path / "contract.toml").write_text(example)
     (tmp_path / "labels.txt").write_text("a\n")
     (tmp_path / "characters.txt").write_text("a\n")
+    (tmp_path / "keypoints.txt").write_text("".join(f"{name}\n" for name in KEYPOINTS))
     write_tokenizer(tmp_path / "tokenizer.json")
     assert load_contract(tmp_path / "contract.toml").schema.task == task_of(example)
 

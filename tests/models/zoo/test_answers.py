@@ -21,6 +21,7 @@ from edgekit.contracts import (
     Boxes,
     Classes,
     Embedding,
+    Poses,
     Prediction,
     Text,
     TextRegions,
@@ -118,6 +119,21 @@ def test_blazeface_finds_the_astronauts_face(photo: Callable[[str], Raw]) -> Non
     # measured by hand: 172..278 x 72..184
     assert (face.left, face.top, face.right, face.bottom) == pytest.approx((179, 81, 272, 174), abs=5)
     assert ask(photo("coffee")) == Boxes(())
+
+
+def test_blazepose_finds_the_astronauts_features(photo: Callable[[str], Raw]) -> None:
+    _, ask = asked("blazepose-lite")
+    found = ask(photo("astronaut"))
+    assert isinstance(found, Poses)
+    (pose,) = found.poses
+    assert pose.score == pytest.approx(1.0, abs=0.01)
+    places = {point.name: (point.x, point.y) for point in pose.points}
+    # measured by hand on the photograph; the face is 112 pixels high
+    by_hand = {"nose": (224, 123), "left_eye": (246, 103), "right_eye": (204, 102), "mouth_left": (242, 145)}
+    for name, place in by_hand.items():
+        assert places[name] == pytest.approx(place, abs=13), name
+    assert places["left_shoulder"][0] > places["left_ear"][0] > places["nose"][0] > places["right_ear"][0]
+    assert ask(photo("coffee")) == Poses(())
 
 
 def test_yolo_finds_a_cup_and_a_photographer(photo: Callable[[str], Raw]) -> None:

@@ -15,8 +15,8 @@ from edgekit.models.zoo.schema import Licence, Origin, Package, ZooModel
 from edgekit.strict import read_record
 
 WANTED = {
-    "blazeface", "efficientnet-lite0", "minilm", "minilm-int8", "minilm-sentiment", "ppocrv4-cls", "ppocrv4-det",
-    "ppocrv4-rec", "yolov3-tiny",
+    "blazeface", "blazepose-lite", "efficientnet-lite0", "minilm", "minilm-int8", "minilm-sentiment", "ppocrv4-cls",
+    "ppocrv4-det", "ppocrv4-rec", "yolov3-tiny",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ the same files), what the contract names, and ``calib/`` and ``eval/`` where it 
 
 BUILDERS: dict[str, str] = {
     "blazeface": "edgekit.models.zoo.builders.blazeface",
+    "blazepose": "edgekit.models.zoo.builders.blazepose",
     "checkout": "edgekit.models.zoo.builders.checkout",
     "efficientnet_lite0": "edgekit.models.zoo.builders.efficientnet_lite0",
     "minilm": "edgekit.models.zoo.builders.minilm",
