@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from edgekit.contracts.boxes import decode_boxes
 from edgekit.contracts.ctc import decode_ctc
+from edgekit.contracts.masks import decode_mask
 from edgekit.contracts.numbers import sigmoid, softmax
 from edgekit.contracts.predictions import Classes, Embedding, Prediction, ScoredLabel, Tensors
 from edgekit.contracts.schema import (
     BoxesOutput,
     ClassesOutput,
     EmbeddingOutput,
+    MaskOutput,
     TensorOutput,
     TextOutput,
     TextRegionsOutput,
@@ -48,6 +50,8 @@ def decode(contract: LoadedContract, outputs: Mapping[str, Tensor], geometry: Ge
             return decode_ctc(read[output.name], output, contract.characters)
         case TextRegionsOutput():
             return decode_text_regions(read[output.name], output, _needed(geometry))
+        case MaskOutput():
+            return decode_mask(read[output.name], output, contract.labels, _needed(geometry))
         case BoxesOutput():
             return decode_boxes(
                 [read[name] for name in output.names], output, contract.labels, _needed(geometry)
@@ -56,7 +60,9 @@ def decode(contract: LoadedContract, outputs: Mapping[str, Tensor], geometry: Ge
 
 def _needed(geometry: Geometry | None) -> Geometry:
     if geometry is None:
-        raise ContractError("boxes cannot be placed without the 'meta' that encode gave with this sample")
+        raise ContractError(
+            "an answer has no place on the image without the 'meta' that encode gave with this sample"
+        )
     return geometry
 
 

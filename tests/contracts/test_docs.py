@@ -23,6 +23,7 @@ TABLES: list[type[BaseModel]] = [
     schema.ClassesOutput,
     schema.EmbeddingOutput,
     schema.BoxesOutput,
+    schema.MaskOutput,
     schema.TextRegionsOutput,
     schema.TextOutput,
     schema.TensorOutput,

@@ -21,16 +21,20 @@ from edgekit.contracts import (
     Boxes,
     Classes,
     Embedding,
+    Mask,
     Prediction,
     Text,
     TextRegions,
     load_contract,
 )
+from edgekit.contracts.agreement import confusion, mean_iou
 from edgekit.contracts.types import Raw
+from edgekit.data import open_samples
 from edgekit.models.zoo.entries import entries, entry
 from edgekit.models.zoo.packages import PackageFiles
 from edgekit.models.zoo.schema import Package, ZooModel
 from edgekit.models.zoo.store import get, is_fetched, quiet, resolve
+from tests.models.zoo.tflite_comparing import as_onnx, litert, without_custom
 
 pytestmark = pytest.mark.network
 Ask = Callable[[Raw], Prediction]
@@ -118,6 +122,40 @@ def test_blazeface_finds_the_astronauts_face(photo: Callable[[str], Raw]) -> Non
     # measured by hand: 172..278 x 72..184
     assert (face.left, face.top, face.right, face.bottom) == pytest.approx((179, 81, 272, 174), abs=5)
     assert ask(photo("coffee")) == Boxes(())
+
+
+def test_segmentation_finds_who_is_on_the_photographs() -> None:
+    """Without the 3 pixels on either side of an outline, which straight lines leave open."""
+    folder, ask = asked("selfie-segmentation")
+    samples = open_samples(folder / "eval", load_contract(folder / "contract.toml"))
+    assert len(samples) == 16
+    for sample in samples:
+        found, label = ask(sample.load()), sample.label
+        assert isinstance(found, Mask)
+        assert isinstance(label, Mask)
+        if sample.id.startswith(("astronaut", "camera")):
+            # a photographer of 200 pixels, the smallest, has .93
+            assert mean_iou(confusion(found, label)) > 0.92
+        else:
+            assert sum(found.shares.values()) < 0.01
+
+
+def test_segmentation_computes_what_mediapipes_own_file_does(
+    photo: Callable[[str], Raw], tmp_path: Path
+) -> None:
+    """LiteRT runs the file as it ships, but for the custom operator; the edge of a mask is where sums weigh most."""
+    model = entry("selfie-segmentation")
+    needs_client(model)
+    package = next(p for p in model.packages if p.registry == "npm")
+    shipped = PackageFiles(tmp_path / "packages").files(package, tmp_path, quiet)["model"]
+    runnable = tmp_path / "runnable.tflite"
+    runnable.write_bytes(without_custom(shipped.read_bytes()))
+    contract = load_contract(resolve(model.id).parent / "contract.toml")
+    for name in ("astronaut", "camera", "coffee"):
+        (values,) = contract.encode(photo(name)).tensors.values()
+        inputs = {"input_1": np.ascontiguousarray(values.transpose(0, 2, 3, 1))}
+        ours, theirs = as_onnx(shipped, inputs), litert(runnable, inputs)
+        np.testing.assert_allclose(ours["activation_10"], theirs["activation_10"], atol=1e-3)
 
 
 def test_yolo_finds_a_cup_and_a_photographer(photo: Callable[[str], Raw]) -> None:
