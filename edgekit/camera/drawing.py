@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.camera.analysis import Counts
 from edgekit.camera.pipeline import Result
 from edgekit.camera.scene import Line, Scene, Zone
-from edgekit.contracts import Box, Boxes, Classes, TextRegions
+from edgekit.contracts import Box, Boxes, Classes, Mask, TextRegions
 from edgekit.contracts.types import Image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -21,7 +21,9 @@ _PLACE = (200, 200, 200)
 
 
 def drawn(result: Result) -> Image:
-    """A copy of the frame with boxes, points, text regions or the best class on it, lines and zones with their counts."""
+    """A copy of the frame with boxes, points, masks, text regions or the best class on it, and lines and zones with their
+    counts.
+    """
     canvas, analysis = result.frame.image.copy(), result.analysis
     # lines and letters as large as the picture needs
     scale = max(min(canvas.shape[:2]) / 480, 0.5)
@@ -32,6 +34,8 @@ def drawn(result: Result) -> Image:
             tracks = analysis.tracks if analysis else (None,) * len(boxes)
             for box, track in reversed(list(zip(boxes, tracks, strict=True))):  # the best on top
                 _draw_box(canvas, box, track, scale)
+        case Mask():
+            _draw_mask(canvas, result.prediction, scale)
         case TextRegions(regions):
             for region in regions:
                 corners = np.rint(region.corners).astype(np.int32)
@@ -68,6 +72,18 @@ def _draw_box(canvas: Image, box: Box, track: int | None, scale: float) -> None:
         cv2.circle(canvas, (round(x), round(y)), _thick(scale), _POINT, -1)
     name = box.label if track is None else f"{box.label} #{track}"
     _write(canvas, f"{name} {box.score:.2f}", (left, top), colour, scale)
+
+
+def _draw_mask(canvas: Image, mask: Mask, scale: float) -> None:
+    """Each class in its colour, half of the picture showing through, and its share in the corner."""
+    indices = mask.indices
+    shares = sorted(mask.shares.items())
+    colours = [_COLOURS[index % len(_COLOURS)] for index, _ in shares]
+    for (index, _), colour in zip(shares, colours, strict=True):
+        tinted = cv2.addWeighted(canvas, 0.5, np.full_like(canvas, colour), 0.5, 0)
+        cv2.copyTo(tinted, (indices == index).astype(np.uint8), canvas)
+    for row, ((index, share), colour) in enumerate(zip(shares, colours, strict=True), 1):
+        _write(canvas, f"{mask.labels[index]} {share:.0%}", (0, round(22 * scale * row)), colour, scale)
 
 
 def _write(canvas: Image, text: str, corner: tuple[int, int], colour: Sequence[int], scale: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class Mask(Prediction):
     labels: tuple[str, ...]
     background: int | None
     """Index of the class that is no thing, if there is one."""
-    runs: bytes = field(repr=False)
+    runs: bytes
     """See :mod:`edgekit.contracts.runs`."""
 
     @classmethod

@@ -143,7 +143,8 @@ class MaskOutput(Strict):
     layout: Literal["nchw", "nhwc"]
     activation: Literal["none", "sigmoid"] = "none"
     """With ``threshold``: what turns the map into probabilities; ``none`` where the model ends in a sigmoid."""
-    threshold: FiniteFloat | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """A probability."""
     background: str | None = None
     """The label that is no thing: left out of answers and pictures. With ``threshold`` that is the first label."""
 

@@ -1,0 +1,54 @@
+"""Which pixels of a frame are covered: those of a mask, with a margin, and for a while those of masks before."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgekit.camera.covering import FILL, HOLD_FRAMES, HOLD_S
+from edgekit.contracts import Mask
+from edgekit.contracts.types import Image
+
+Pixels = npt.NDArray[np.bool_]
+"""[height, width]"""
+MARGIN = 0.02
+"""Of the frame's shorter side, around each mask: a map of 256 pixels is blind to what is narrower."""
+_NEVER = -1e9
+
+
+def covered_pixels(mask: Mask, labels: frozenset[str]) -> Pixels:
+    """Pixels of these classes with a margin, and all that the model was not shown: nobody knows who is there."""
+    indices = mask.indices
+    wanted = [index for index, label in enumerate(mask.labels) if label in labels]
+    found = np.isin(indices, wanted).astype(np.uint8)
+    reach = max(1, round(MARGIN * min(indices.shape)))
+    grown = cv2.dilate(found, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    pixels: Pixels = (grown > 0) | (indices < 0)
+    return pixels
+
+
+class MaskMemory:
+    """Takes the pixels of one frame after the other; gives those that are covered on each.
+
+    A pixel stays covered for as long as a lost box does: a mask blinks like any detector, and says nothing of who moves
+    where. Who walks leaves a trail of so long a time.
+    """
+
+    def __init__(self) -> None:
+        self._seen_s: npt.NDArray[np.float64] = np.empty((0, 0))
+        self._seen_frame: npt.NDArray[np.float64] = np.empty((0, 0))
+        self._frames = 0
+
+    def update(self, found: Pixels, time_s: float) -> Pixels:
+        if self._seen_s.shape != found.shape:  # another size is another picture
+            self._seen_s, self._seen_frame = np.full(found.shape, _NEVER), np.full(found.shape, _NEVER)
+        self._frames += 1
+        self._seen_s[found], self._seen_frame[found] = time_s, self._frames
+        held: Pixels = (time_s - self._seen_s <= HOLD_S) | (self._frames - self._seen_frame <= HOLD_FRAMES)
+        return held
+
+
+def cover_pixels(image: Image, pixels: Pixels) -> None:
+    """Fill them in the image itself, so that nobody who has it still has what was there."""
+    image[pixels] = FILL
