@@ -80,8 +80,8 @@ def _draw_mask(canvas: Image, mask: Mask, scale: float) -> None:
     shares = sorted(mask.shares.items())
     colours = [_COLOURS[index % len(_COLOURS)] for index, _ in shares]
     for (index, _), colour in zip(shares, colours, strict=True):
-        tinted = cv2.addWeighted(canvas, 0.5, np.full_like(canvas, colour), 0.5, 0)
-        cv2.copyTo(tinted, (indices == index).astype(np.uint8), canvas)
+        halves = ((np.arange(256)[:, None] + colour) // 2).astype(np.uint8)
+        cv2.copyTo(cv2.LUT(canvas, halves[None]), (indices == index).view(np.uint8), canvas)
     for row, ((index, share), colour) in enumerate(zip(shares, colours, strict=True), 1):
         _write(canvas, f"{mask.labels[index]} {share:.0%}", (0, round(22 * scale * row)), colour, scale)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +17,25 @@ Pixels = npt.NDArray[np.bool_]
 """[height, width]"""
 MARGIN = 0.02
 """Of the frame's shorter side, around each mask: a map of 256 pixels is blind to what is narrower."""
-_NEVER = -1e9
 
 
 def covered_pixels(mask: Mask, labels: frozenset[str]) -> Pixels:
     """Pixels of these classes with a margin, and all that the model was not shown: nobody knows who is there."""
     indices = mask.indices
     wanted = [index for index, label in enumerate(mask.labels) if label in labels]
-    found = np.isin(indices, wanted).astype(np.uint8)
+    found = np.zeros(indices.shape, np.uint8)
+    for index in wanted:
+        found |= indices == index
     reach = max(1, round(MARGIN * min(indices.shape)))
     grown = cv2.dilate(found, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     pixels: Pixels = (grown > 0) | (indices < 0)
     return pixels
+
+
+class _Kept(NamedTuple):
+    at_s: float
+    frame: int
+    bits: npt.NDArray[np.uint8]
 
 
 class MaskMemory:
@@ -36,17 +46,23 @@ class MaskMemory:
     """
 
     def __init__(self) -> None:
-        self._seen_s: npt.NDArray[np.float64] = np.empty((0, 0))
-        self._seen_frame: npt.NDArray[np.float64] = np.empty((0, 0))
+        self._kept: deque[_Kept] = deque()
+        self._shape = (0, 0)
         self._frames = 0
 
     def update(self, found: Pixels, time_s: float) -> Pixels:
-        if self._seen_s.shape != found.shape:  # another size is another picture
-            self._seen_s, self._seen_frame = np.full(found.shape, _NEVER), np.full(found.shape, _NEVER)
+        if self._shape != found.shape:  # another size is another picture
+            self._kept.clear()
+            self._shape = (found.shape[0], found.shape[1])
         self._frames += 1
-        self._seen_s[found], self._seen_frame[found] = time_s, self._frames
-        held: Pixels = (time_s - self._seen_s <= HOLD_S) | (self._frames - self._seen_frame <= HOLD_FRAMES)
-        return held
+        self._kept.append(_Kept(time_s, self._frames, np.packbits(found)))
+        while not self._holds(self._kept[0], time_s):
+            self._kept.popleft()
+        bits = np.bitwise_or.reduce([kept.bits for kept in self._kept])
+        return np.unpackbits(bits, count=found.size).reshape(found.shape).view(np.bool_)
+
+    def _holds(self, kept: _Kept, time_s: float) -> bool:
+        return time_s - kept.at_s <= HOLD_S or self._frames - kept.frame <= HOLD_FRAMES
 
 
 def cover_pixels(image: Image, pixels: Pixels) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 import edgekit
 from edgekit.camera.mask_covering import MARGIN, MaskMemory, covered_pixels
 from edgekit.camera.pipeline import Result
-from edgekit.contracts import Mask
+from edgekit.contracts import Mask, load_contract
 from edgekit.contracts.types import Image
+from edgekit.data import open_samples
+from edgekit.models.zoo.store import resolve
 from tests.camera.bundles import bundle_of
 from tests.camera.making import write_clip
 from tests.camera.test_command import camera, events, frames
@@ -156,6 +159,28 @@ def test_the_persons_pixels_are_covered_and_the_rest_is_not(bundle: Path, photos
         around = cv2.dilate(before.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1))) > 0
         np.testing.assert_array_equal(result.frame.image[~around], scene(index)[~around])
         assert isinstance(result.prediction, Mask)
+
+
+@pytest.mark.network
+def test_people_measured_by_hand_are_covered(selfie: Path, tmp_path: Path) -> None:
+    """Nearly all of the pixels within their outlines, and little around them: the margin, and half of the threshold."""
+    folder = resolve("selfie-segmentation").parent
+    people = visible = around = covered = 0
+    for sample in open_samples(folder / "eval", load_contract(folder / "contract.toml")):
+        if not sample.id.startswith(("astronaut", "camera")):
+            continue
+        path = tmp_path / sample.id
+        shutil.copyfile(folder / "eval" / sample.id, path)
+        (result,) = seen(selfie, path, redact="people")
+        assert isinstance(sample.label, Mask)
+        filled, indices = (result.frame.image == 96).all(axis=2), sample.label.indices
+        people += int(np.count_nonzero(indices == 1))
+        visible += int(np.count_nonzero((indices == 1) & ~filled))
+        around += int(np.count_nonzero(indices == 0))
+        covered += int(np.count_nonzero((indices == 0) & filled))
+    # .0003 and .08 are what fp32 has
+    assert visible / people < 0.001
+    assert covered / around < 0.15
 
 
 def test_another_bundle_finds_the_people(
