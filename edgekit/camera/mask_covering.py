@@ -67,4 +67,4 @@ class MaskMemory:
 
 def cover_pixels(image: Image, pixels: Pixels) -> None:
     """Fill them in the image itself, so that nobody who has it still has what was there."""
-    image[pixels] = FILL
+    np.copyto(image, np.array(FILL, np.uint8), where=pixels[:, :, None])
