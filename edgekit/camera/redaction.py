@@ -106,6 +106,8 @@ class Redactor:
                     areas += detector.areas(found)
                 case Mask() as found:
                     masks.append(detector.pixels(found))
+                case other:  # to cover nothing without a word would be the worst of bugs
+                    raise TypeError(f"{type(other).__name__} says of no place that it could be covered")
         self._cover_areas(frame, areas)
         if masks:
             self._cover_pixels(frame, np.logical_or.reduce(masks))
