@@ -37,8 +37,8 @@ MeasurementKind = Literal["measured", "emulated", "predicted"]
 PREDICTED = "predicted:"
 """Begins the name of a device that nothing runs on."""
 Task = Literal[
-    "image-classification", "object-detection", "face-detection", "text-detection", "text-recognition",
-    "pose-estimation", "text-classification", "sentence-embedding", "tensor",
+    "image-classification", "object-detection", "face-detection", "semantic-segmentation", "pose-estimation",
+    "text-detection", "text-recognition", "text-classification", "sentence-embedding", "tensor",
 ]  # fmt: skip
 """``tensor``: no decoder is known, outputs are compared as numbers."""
 

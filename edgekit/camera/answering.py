@@ -17,7 +17,8 @@ from edgekit.runner.failure import RunnerError
 from edgekit.telemetry import switch_off
 
 SHOWN_TASKS = (
-    "image-classification", "object-detection", "face-detection", "text-detection", "pose-estimation",
+    "image-classification", "object-detection", "face-detection", "semantic-segmentation", "text-detection",
+    "pose-estimation",
 )  # fmt: skip
 """One picture in, and an answer that can be drawn on it."""
 FOLLOWED_TASKS = ("object-detection", "face-detection")
@@ -54,7 +55,7 @@ class Answerer:
             raise DeviceError(f"{self.bundle.path}: {error}") from error
 
     def decode(self, outputs: dict[str, Tensor], geometry: Geometry | None) -> Prediction:
-        """What the outputs say, boxes in pixels of the picture; ContractError where they say nothing."""
+        """What the outputs say, boxes and masks in pixels of the picture; ContractError where they say nothing."""
         return self.contract.decode(outputs, geometry)
 
 

@@ -17,7 +17,7 @@ _GROWTH = 0.5
 """Of its side, to either side and a second, by which the cover of what is not seen grows."""
 _SAME = 0.2
 """Overlap (intersection over union) from which a box is where an earlier one has gone."""
-_FILL = (96, 96, 96)
+FILL = (96, 96, 96)
 """Nothing of what is covered is in it, not even its mean colour."""
 
 
@@ -124,4 +124,4 @@ def cover(image: Image, areas: Iterable[Area]) -> None:
         left, top = max(0, math.floor(area.left)), max(0, math.floor(area.top))
         right, bottom = min(width, math.ceil(area.right)), min(height, math.ceil(area.bottom))
         # a box that lies beyond the edge would count from the other one
-        image[top : max(top, bottom), left : max(left, right)] = _FILL
+        image[top : max(top, bottom), left : max(left, right)] = FILL

@@ -11,7 +11,7 @@ from edgekit.camera.analysis import Counts
 from edgekit.camera.drawing_poses import draw_pose
 from edgekit.camera.pipeline import Result
 from edgekit.camera.scene import Line, Scene, Zone
-from edgekit.contracts import Box, Boxes, Classes, Poses, TextRegions
+from edgekit.contracts import Box, Boxes, Classes, Mask, Poses, TextRegions
 from edgekit.contracts.types import Image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -22,7 +22,9 @@ _PLACE = (200, 200, 200)
 
 
 def drawn(result: Result) -> Image:
-    """A copy of the frame with boxes, poses, text regions or the best class on it, lines and zones with their counts."""
+    """A copy of the frame with boxes, poses, masks, text regions or the best class on it, and lines and zones with their
+    counts.
+    """
     canvas, analysis = result.frame.image.copy(), result.analysis
     # lines and letters as large as the picture needs
     scale = max(min(canvas.shape[:2]) / 480, 0.5)
@@ -36,6 +38,8 @@ def drawn(result: Result) -> Image:
             for box, track in zip(boxes, tracks, strict=True):
                 if box.pose:  # over the labels, which may hide a head
                     draw_pose(canvas, box.pose, _colour(box, track), _thick(scale))
+        case Mask():
+            _draw_mask(canvas, result.prediction, scale)
         case TextRegions(regions):
             for region in regions:
                 corners = np.rint(region.corners).astype(np.int32)
@@ -79,6 +83,18 @@ def _draw_box(canvas: Image, box: Box, track: int | None, scale: float) -> None:
 
 def _colour(box: Box, track: int | None) -> tuple[int, int, int]:
     return _COLOURS[(box.index if track is None else track) % len(_COLOURS)]
+
+
+def _draw_mask(canvas: Image, mask: Mask, scale: float) -> None:
+    """Each class in its colour, half of the picture showing through, and its share in the corner."""
+    indices = mask.indices
+    shares = sorted(mask.shares.items())
+    colours = [_COLOURS[index % len(_COLOURS)] for index, _ in shares]
+    for (index, _), colour in zip(shares, colours, strict=True):
+        halves = ((np.arange(256)[:, None] + colour) // 2).astype(np.uint8)
+        cv2.copyTo(cv2.LUT(canvas, halves[None]), (indices == index).view(np.uint8), canvas)
+    for row, ((index, share), colour) in enumerate(zip(shares, colours, strict=True), 1):
+        _write(canvas, f"{mask.labels[index]} {share:.0%}", (0, round(22 * scale * row)), colour, scale)
 
 
 def _write(canvas: Image, text: str, corner: tuple[int, int], colour: Sequence[int], scale: float) -> None:

@@ -15,9 +15,10 @@ _ABSENT = object()
 
 
 def event_line(result: Result) -> str:
-    """``{"frame": index, "time_ms": …, "boxes", "classes", "regions" or "poses": […]}``, keys sorted, without a newline.
+    """``{"frame": index, "time_ms": …, "boxes", "classes", "regions", "poses" or "segments": […]}``, keys sorted.
 
-    The same text for the same answer: scores to 3 decimals, boxes [left, top, right, bottom] to 0.1 pixel of the frame.
+    The same text for the same answer: scores to 3 decimals, boxes [left, top, right, bottom] to 0.1 pixel of the frame,
+    masks as COCO's counts of its pixels.
     """
     facts = event_facts(result)
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

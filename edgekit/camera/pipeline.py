@@ -38,7 +38,7 @@ _LOOK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A frame and what the model says of it, boxes in the frame's pixels."""
+    """A frame and what the model says of it, boxes and masks in the frame's pixels."""
 
     frame: Frame
     prediction: Prediction

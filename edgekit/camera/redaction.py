@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgekit.camera.answering import Answerer, open_bundle
 from edgekit.camera.covering import Area, Memory, cover
 from edgekit.camera.frames import Frame
-from edgekit.contracts import Boxes, Geometry, LoadedContract, Pose, Poses, Prediction, Tensor
-from edgekit.contracts.schema import BoxesOutput
+from edgekit.camera.mask_covering import MaskMemory, Pixels, cover_pixels, covered_pixels
+from edgekit.contracts import Boxes, Geometry, Keypoint, LoadedContract, Mask, Pose, Poses, Prediction, Tensor
+from edgekit.contracts.schema import BoxesOutput, MaskOutput
 from edgekit.errors import CameraError
 
 
@@ -20,12 +23,12 @@ class Kind:
     """What can be covered."""
 
     label: str
-    """Of a detector's boxes."""
+    """Of a detector's boxes, or of a class of pixels."""
     margin: float
-    """Of the box's sides, on each: face boxes leave out hair, ears and chin, those of small people half of them."""
+    """Of a box's sides, on each: face boxes leave out hair, ears and chin, those of small people half of them."""
 
 
-KINDS = {"faces": Kind("face", 0.3), "people": Kind("person", 0.5)}
+KINDS = {"faces": Kind("face", 0.3), "people": Kind("person", 0.3)}
 DOUBT = 0.5
 """Of the contract's score threshold: to cover too much is the smaller mistake."""
 
@@ -38,21 +41,27 @@ class _Detector:
     answerer: Answerer | None
     """None: a bundle that answers the frames anyhow."""
 
-    def areas(
+    def find(
         self, frame: Frame, answerer: Answerer, outputs: dict[str, Tensor], geometry: Geometry | None
-    ) -> list[Area]:
-        """What is found on a frame, with its margin; ``answerer`` answered it with ``outputs``."""
+    ) -> Prediction:
+        """What is found on a frame; ``answerer`` answered it with ``outputs``."""
         if self.answerer:
             encoded = self.answerer.prepare(frame.image)
             answerer, outputs, geometry = self.answerer, self.answerer.infer(encoded), encoded.meta
-        found = self.contracts[answerer].decode(outputs, geometry)
-        assert isinstance(found, Boxes)
+        return self.contracts[answerer].decode(outputs, geometry)
+
+    def areas(self, found: Boxes) -> list[Area]:
+        """With their margin."""
         margins = {kind.label: kind.margin for kind in self.kinds}
         return [
             Area(box.label, box.left, box.top, box.right, box.bottom).grown(margins[box.label])
             for box in found.boxes
             if box.label in margins
         ]
+
+    def pixels(self, found: Mask) -> Pixels:
+        """With their margin."""
+        return covered_pixels(found, frozenset(kind.label for kind in self.kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +77,13 @@ class Redactor:
 
     def __init__(self, detectors: Detectors) -> None:
         self._kinds, self._detectors = detectors.kinds, detectors.each
-        self._memory = Memory()
+        self._memory, self._mask_memory = Memory(), MaskMemory()
         self._covered = self._held = 0
 
     def facts(self) -> dict[str, Any]:
-        """``kinds``; ``covered``: areas of all frames; ``held``: those among them that were found on earlier ones."""
+        """``kinds``; ``covered``: areas of all frames, where a frame's mask is one; ``held``: those among them that were
+        found on earlier ones.
+        """
         return {"kinds": list(self._kinds), "covered": self._covered, "held": self._held}
 
     def redact(
@@ -88,34 +99,59 @@ class Redactor:
 
         EdgekitError where a detector does not answer: the frame must then not be passed on.
         """
-        found = [
-            area
-            for detector in self._detectors
-            for area in detector.areas(frame, answerer, outputs, geometry)
-        ]
+        areas: list[Area] = []
+        masks: list[Pixels] = []
+        for detector in self._detectors:
+            match detector.find(frame, answerer, outputs, geometry):
+                case Boxes() as found:
+                    areas += detector.areas(found)
+                case Mask() as found:
+                    masks.append(detector.pixels(found))
+                case other:  # to cover nothing without a word would be the worst of bugs
+                    raise TypeError(f"{type(other).__name__} says of no place that it could be covered")
+        covered = self._cover_areas(frame, areas)
+        pixels = self._cover_pixels(frame, np.logical_or.reduce(masks)) if masks else None
+        return _without_points(prediction, covered, pixels)
+
+    def _cover_areas(self, frame: Frame, found: Sequence[Area]) -> Sequence[Area]:
         areas = self._memory.update(found, frame.time_ms / 1000)
         cover(frame.image, areas)
         self._covered += len(areas)
         self._held += len(areas) - len(found)
-        return _without_points(prediction, areas)
+        return areas
+
+    def _cover_pixels(self, frame: Frame, found: Pixels) -> Pixels:
+        pixels = self._mask_memory.update(found, frame.time_ms / 1000)
+        cover_pixels(frame.image, pixels)
+        self._covered += bool(pixels.any())
+        self._held += bool(pixels.any() and not found.any())
+        return pixels
 
 
-def _without_points(prediction: Prediction, areas: Sequence[Area]) -> Prediction:
+def _without_points(prediction: Prediction, areas: Sequence[Area], pixels: Pixels | None) -> Prediction:
     match prediction:
         case Boxes(boxes):
-            poses = [box.pose and _uncovered(box.pose, areas) for box in boxes]
+            poses = [box.pose and _uncovered(box.pose, areas, pixels) for box in boxes]
             return Boxes(
                 tuple(replace(box, points=(), pose=pose) for box, pose in zip(boxes, poses, strict=True))
             )
         case Poses(bodies):
-            return Poses(tuple(pose for body in bodies if (pose := _uncovered(body, areas))))
+            return Poses(tuple(pose for body in bodies if (pose := _uncovered(body, areas, pixels))))
     return prediction
 
 
-def _uncovered(pose: Pose, areas: Sequence[Area]) -> Pose | None:
-    """With the points outside of ``areas``; None where there are none."""
-    points = tuple(point for point in pose.points if not any(area.holds(point.x, point.y) for area in areas))
+def _uncovered(pose: Pose, areas: Sequence[Area], pixels: Pixels | None) -> Pose | None:
+    """With the points outside of ``areas`` and ``pixels``; None where there are none."""
+    points = tuple(point for point in pose.points if not _is_covered(point, areas, pixels))
     return replace(pose, points=points) if points else None
+
+
+def _is_covered(point: Keypoint, areas: Sequence[Area], pixels: Pixels | None) -> bool:
+    if any(area.holds(point.x, point.y) for area in areas):
+        return True
+    if pixels is None or not (0 <= point.y < pixels.shape[0] and 0 <= point.x < pixels.shape[1]):
+        return False
+    return bool(pixels[int(point.y), int(point.x)])
 
 
 def open_detectors(
@@ -151,14 +187,16 @@ def _detector(answerers: Sequence[Answerer], kinds: Sequence[str], *, own: bool)
     contracts = {
         answerer: _doubtful(answerer.contract, answerer.contract.schema.output)
         for answerer in answerers
-        if isinstance(answerer.contract.schema.output, BoxesOutput)
+        if isinstance(answerer.contract.schema.output, BoxesOutput | MaskOutput)
     }
     labels = answerers[0].contract.labels if contracts else ()
     found = tuple(KINDS[kind] for kind in kinds if KINDS[kind].label in labels)
     return _Detector(contracts, found, None if own else answerers[0])
 
 
-def _doubtful(contract: LoadedContract, output: BoxesOutput) -> LoadedContract:
-    """The contract with a lower threshold."""
-    doubtful = output.model_copy(update={"score_threshold": DOUBT * output.score_threshold})
+def _doubtful(contract: LoadedContract, output: BoxesOutput | MaskOutput) -> LoadedContract:
+    """The contract with a lower threshold; where the largest of many maps counts there is none."""
+    key = "score_threshold" if isinstance(output, BoxesOutput) else "threshold"
+    threshold = getattr(output, key)
+    doubtful = output.model_copy(update={key: None if threshold is None else DOUBT * threshold})
     return replace(contract, schema=contract.schema.model_copy(update={"output": doubtful}))

@@ -34,7 +34,7 @@ def ls(json: JsonOption = False) -> None:
         print_json({"cache": str(zoo_dir()), "models": models})
         return
     rows = [(m["id"], m["task"], m["licence"], _megabytes(m["size_bytes"])) for m in models]
-    print_table(("model", "task", "licence of the weights", "fetched>"), rows)
+    print_table(("model", "task", "weights under", "fetched>"), rows)
     note(f"fetched models are in {zoo_dir()}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekit.contracts.pose_agreement import pose_agreement
 from edgekit.contracts.predictions import (
@@ -13,6 +14,7 @@ from edgekit.contracts.predictions import (
     Boxes,
     Classes,
     Embedding,
+    Mask,
     Poses,
     Prediction,
     Tensors,
@@ -34,16 +36,18 @@ _Found = TypeVar("_Found")
 def agreement(a: Prediction, b: Prediction) -> float:
     """1.0 where ``a`` says what the reference ``b`` says, by the kind of answer:
 
-    classes: same best class, or 0; boxes and text regions: F1 at IoU >= 0.5 and equal class; poses: share of points
-    within a tenth of the body; text: 1 - edit distance / length of the longer; embedding: 1 from cosine 0.99 up, else
-    the cosine; tensors: 1 up to a relative error of 0.1, else 1 - error, smallest over the tensors, 0 where other
-    values are not finite.
+    classes: same best class, or 0; boxes and text regions: F1 at IoU >= 0.5 and equal class; masks: mean IoU of
+    the classes that are in either, the background too; poses: share of points within a tenth of the body; text: 1 - edit
+    distance / length of the longer; embedding: 1 from cosine 0.99 up, else the cosine; tensors: 1 up to a relative error
+    of 0.1, else 1 - error, smallest over the tensors, 0 where other values are not finite.
     """
     match a, b:
         case Classes(), Classes():
             return float(a.top[0].index == b.top[0].index)
         case Boxes(), Boxes():
             return f1(*count_matches(a.boxes, b.boxes, same_class_iou))
+        case Mask(), Mask():
+            return mean_iou(confusion(a, b))
         case TextRegions(), TextRegions():
             return f1(*count_matches(a.regions, b.regions, _region_iou))
         case Poses(), Poses():
@@ -104,6 +108,27 @@ def box_iou(a: Rectangle, b: Rectangle) -> float:
         return 0.0
     areas = [(box.right - box.left) * (box.bottom - box.top) for box in (a, b)]
     return width * height / (sum(areas) - width * height)
+
+
+def confusion(found: Mask, expected: Mask) -> npt.NDArray[np.int64]:
+    """Pixels by class, [found, expected], of two masks of one image; those where either is of no class do not count."""
+    if found.size_hw != expected.size_hw or len(found.labels) != len(expected.labels):
+        raise ValueError(f"masks of {found.size_hw} and {expected.size_hw} pixels are not of one image")
+    a, b, classes = found.indices, expected.indices, len(expected.labels)
+    known = (a >= 0) & (b >= 0)
+    pairs = np.bincount(a[known].astype(np.int64) * classes + b[known], minlength=classes * classes)
+    return pairs.reshape(classes, classes)
+
+
+def mean_iou(pixels: npt.NDArray[np.int64]) -> float:
+    """Intersection over union, mean over the classes that are on either side; 1.0 where there is no pixel.
+
+    ``pixels``: as ``confusion`` counts them, of one image or summed over several.
+    """
+    shared = np.diagonal(pixels)
+    union = pixels.sum(0) + pixels.sum(1) - shared
+    there = union > 0
+    return float((shared[there] / union[there]).mean()) if there.any() else 1.0
 
 
 def _region_iou(a: TextRegion, b: TextRegion) -> float:

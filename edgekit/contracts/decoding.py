@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edgekit.contracts.boxes import decode_boxes
 from edgekit.contracts.ctc import decode_ctc
 from edgekit.contracts.keypoints import decode_keypoints
+from edgekit.contracts.masks import decode_mask
 from edgekit.contracts.numbers import sigmoid, softmax
 from edgekit.contracts.predictions import Classes, Embedding, Prediction, ScoredLabel, Tensors
 from edgekit.contracts.schema import (
@@ -18,6 +19,7 @@ from edgekit.contracts.schema import (
     ClassesOutput,
     EmbeddingOutput,
     KeypointsOutput,
+    MaskOutput,
     TensorOutput,
     TextOutput,
     TextRegionsOutput,
@@ -50,6 +52,8 @@ def decode(contract: LoadedContract, outputs: Mapping[str, Tensor], geometry: Ge
             return decode_ctc(read[output.name], output, contract.characters)
         case TextRegionsOutput():
             return decode_text_regions(read[output.name], output, _needed(geometry))
+        case MaskOutput():
+            return decode_mask(read[output.name], output, contract.labels, _needed(geometry))
         case BoxesOutput():
             return decode_boxes(
                 [read[name] for name in output.names], output, contract.labels, _needed(geometry)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from edgekit.contracts.keypoints import blazepose_shapes
 from edgekit.contracts.loading import LoadedContract
+from edgekit.contracts.masks import label_problem
 from edgekit.contracts.schema import (
     BoxesOutput,
     ClassesOutput,
@@ -14,6 +15,7 @@ from edgekit.contracts.schema import (
     ImageInput,
     Input,
     KeypointsOutput,
+    MaskOutput,
     TensorInput,
     TextOutput,
     TextRegionsOutput,
@@ -89,6 +91,9 @@ def _unknown(name: str, kind: str, names: list[str]) -> str:
 
 def _output_problems(contract: LoadedContract, specs: dict[str, TensorSpec]) -> list[str]:
     problems = []
+    output = contract.schema.output
+    if isinstance(output, MaskOutput) and (problem := label_problem(output, contract.labels)):
+        problems.append(f"output '{output.name}': {problem}")
     for place, name in enumerate(contract.schema.output_names()):
         if name not in specs:
             problems.append(f"output '{name}': {_unknown(name, 'output', list(specs))}")
@@ -115,6 +120,8 @@ def _output_shape(contract: LoadedContract, place: int) -> Shape | None:
             return (1, None)
         case TextOutput():
             return (1, None, len(contract.characters))
+        case MaskOutput() as output:
+            return output.shape(len(contract.labels))
         case TextRegionsOutput():
             return (1, 1, None, None)
         case BoxesOutput(decoder="blazeface"):
@@ -131,6 +138,7 @@ def _needed(contract: LoadedContract, shape: Shape) -> str:
     reasons = {
         "classes": f"{len(contract.labels)} labels need",
         "text": f"{len(contract.characters) - 2} characters, blank and space need",
+        "mask": f"a mask of {len(contract.labels)} labels needs",
         "boxes": f"the decoder with {len(contract.labels)} labels needs",
         "keypoints": f"the decoder with {len(contract.keypoints)} keypoints needs",
     }

@@ -45,7 +45,7 @@ class LoadedContract:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The labels of a classifier or detector, () elsewhere."""
+        """The labels of a classifier, detector or segmentation, () elsewhere."""
         name = getattr(self.schema.output, "labels", None)
         return tuple(line.strip() for line in lines(self.files[name])) if name else ()
 

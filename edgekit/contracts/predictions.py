@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.contracts.runs import Indices, coco_counts, lengths_by_class, pack, unpack
 from edgekit.contracts.types import Tensor
 
 _SHOWN_VALUES = 8
@@ -143,6 +144,57 @@ class Boxes(Prediction):
 
     def facts(self) -> dict[str, Any]:
         return {"boxes": [box.facts() for box in self.boxes]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask(Prediction):
+    """The class of each pixel of the original image, kept as runs: a photograph's mask is a few kilobytes."""
+
+    size_hw: tuple[int, int]
+    labels: tuple[str, ...]
+    background: int | None
+    """Index of the class that is no thing, if there is one."""
+    runs: bytes
+    """See :mod:`edgekit.contracts.runs`."""
+
+    @classmethod
+    def of(cls, columns: Indices, labels: tuple[str, ...], background: int | None = None) -> Mask:
+        """From the index of each pixel's class, [width, height]; -1 where none is known."""
+        return cls(
+            size_hw=(columns.shape[1], columns.shape[0]),
+            labels=labels,
+            background=background,
+            runs=pack(columns),
+        )
+
+    @property
+    def indices(self) -> Indices:
+        """Of each pixel's class, [height, width]; -1 where none is known."""
+        return np.ascontiguousarray(unpack(self.runs, (self.size_hw[1], self.size_hw[0])).T)
+
+    @property
+    def shares(self) -> dict[int, float]:
+        """Share of the image's pixels, by the index of each class that is there, without the background."""
+        pixels = self.size_hw[0] * self.size_hw[1]
+        found = lengths_by_class(self.runs)
+        return {
+            index: count / pixels for index, count in found.items() if index >= 0 and index != self.background
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """``size`` and ``counts`` of each segment are what COCO's tools read as a mask."""
+        return {
+            "segments": [
+                {
+                    "index": index,
+                    "label": self.labels[index],
+                    "share": round(share, 4),
+                    "size": list(self.size_hw),
+                    "counts": coco_counts(self.runs, index),
+                }
+                for index, share in self.shares.items()
+            ]
+        }
 
 
 @dataclass(frozen=True, slots=True)

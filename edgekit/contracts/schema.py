@@ -154,6 +154,38 @@ class KeypointsOutput(Strict):
         return self
 
 
+class MaskOutput(Strict):
+    """A class for each pixel, from maps [1, C, H, W] or [1, H, W, C] of any size.
+
+    With ``threshold`` one map of the second of two labels: pixels from it on are of that label. Without, a map for each
+    label, and the largest counts.
+    """
+
+    kind: Literal["mask"]
+    name: str
+    labels: str
+    layout: Literal["nchw", "nhwc"]
+    activation: Literal["none", "sigmoid"] = "none"
+    """With ``threshold``: what turns the map into probabilities; ``none`` where the model ends in a sigmoid."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """A probability."""
+    background: str | None = None
+    """The label that is no thing: left out of answers and pictures. With ``threshold`` that is the first label."""
+
+    @model_validator(mode="after")
+    def _one_map_or_many(self) -> MaskOutput:
+        if self.threshold is None and self.activation != "none":
+            raise ValueError("'activation' goes with 'threshold'; the largest map is the same without")
+        if self.threshold is not None and self.background is not None:
+            raise ValueError("'background' goes without 'threshold'; with it, that is the first label")
+        return self
+
+    def shape(self, labels: int) -> tuple[int | None, ...]:
+        """Of the output with so many labels; None where any size will do."""
+        channels = labels if self.threshold is None else 1
+        return (1, channels, None, None) if self.layout == "nchw" else (1, None, None, channels)
+
+
 class TextRegionsOutput(Strict):
     """A probability map of text (PP-OCR's DB head), read as rotated boxes."""
 
@@ -185,6 +217,7 @@ Output = Annotated[
     | EmbeddingOutput
     | BoxesOutput
     | KeypointsOutput
+    | MaskOutput
     | TextRegionsOutput
     | TextOutput
     | TensorOutput,
@@ -196,6 +229,7 @@ OUTPUT_KIND: dict[Task, str] = {
     "image-classification": "classes",
     "object-detection": "boxes",
     "face-detection": "boxes",
+    "semantic-segmentation": "mask",
     "text-detection": "text-regions",
     "text-recognition": "text",
     "pose-estimation": "keypoints",
@@ -207,6 +241,7 @@ INPUT_KIND: dict[Task, str] = {
     "image-classification": "image",
     "object-detection": "image",
     "face-detection": "image",
+    "semantic-segmentation": "image",
     "text-detection": "image",
     "text-recognition": "image",
     "pose-estimation": "image",

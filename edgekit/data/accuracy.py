@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edgekit.contracts import Boxes, Classes, LoadedContract, Prediction, Text
-from edgekit.contracts.agreement import count_matches, edit_distance, f1, same_class_iou
+import numpy as np
+
+from edgekit.contracts import Boxes, Classes, LoadedContract, Mask, Prediction, Text
+from edgekit.contracts.agreement import confusion, count_matches, edit_distance, f1, mean_iou, same_class_iou
 from edgekit.contracts.predictions import Box
 from edgekit.data.samples import Label
 from edgekit.errors import DataError
@@ -17,7 +19,8 @@ def accuracy(
     """(metric, value 0..1) over all samples:
 
     classes: ``top-1``; text: ``character accuracy``, 1 - edit distance / characters of all labels, at least 0;
-    boxes: ``F1@IoU0.5`` over all boxes, same class. DataError where the task has no metric or a label is missing.
+    boxes: ``F1@IoU0.5`` over all boxes, same class; masks: ``mIoU``, mean over the classes of intersection over union
+    of the pixels of all images. DataError where the task has no metric or a label is missing.
     """
     kind = contract.schema.output.kind
     if kind not in _METRICS:
@@ -74,9 +77,18 @@ def _boxes(label: Label) -> tuple[Box, ...]:
     return label if isinstance(label, tuple) else ()
 
 
+def _miou(predictions: Sequence[Prediction], labels: Sequence[Label], contract: LoadedContract) -> float:
+    pixels = np.zeros((len(contract.labels), len(contract.labels)), np.int64)
+    for prediction, label in zip(predictions, labels, strict=True):
+        if isinstance(prediction, Mask) and isinstance(label, Mask):
+            pixels += confusion(prediction, label)
+    return mean_iou(pixels)
+
+
 _Measure = Callable[[Sequence[Prediction], Sequence[Label], LoadedContract], float]
 _METRICS: dict[str, tuple[str, _Measure]] = {
     "classes": ("top-1", _top_1),
+    "mask": ("mIoU", _miou),
     "text": ("character accuracy", _character_accuracy),
     "boxes": ("F1@IoU0.5", _box_f1),
 }

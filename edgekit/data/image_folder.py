@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekit.contracts import LoadedContract
 from edgekit.data.images import find_images, is_image, read_image
+from edgekit.data.mask_labels import is_mask
 from edgekit.data.samples import Label, Sample, listing
 from edgekit.data.text_files import read_text_file
 from edgekit.errors import DataError
@@ -34,6 +35,8 @@ def _labels(folder: Path, contract: LoadedContract) -> dict[str, Label | None]:
     if (folder / LABELS_FILE).is_file() and kind in (_CLASSES, "text"):
         return {**_listed(folder)}
     images = find_images(folder)
+    if kind == "mask":
+        images = [image for image in images if not is_mask(image)]
     if not images:
         raise DataError(f"{folder}: no images (.jpg, .png, .bmp, .webp, .tif, .ppm) in this folder")
     names = [image.relative_to(folder) for image in images]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgekit.contracts.types import Image
 from edgekit.data.image_header import SUFFIXES, image_size
@@ -27,13 +28,27 @@ def read_image(path: Path) -> Image:
     return decoded
 
 
-def _decode(content: bytes) -> Any:
+def read_levels(path: Path) -> npt.NDArray[np.uint8]:
+    """Gray levels of an image without colours, height x width; DataError where it is of another kind."""
+    levels = _decode(_content(path), colour=False)
+    if levels is None:
+        raise DataError(f"{path}: damaged, or of a kind that OpenCV cannot read")
+    if levels.dtype != np.uint8 or levels.ndim != 2:
+        # OpenCV gives a palette's colours, not its indices
+        raise DataError(
+            f"{path}: needs one 8-bit gray level a pixel, not colours or a palette; convert it to gray"
+        )
+    return np.asarray(levels, np.uint8)
+
+
+def _decode(content: bytes, *, colour: bool = True) -> Any:
     """As OpenCV gives it, None where it cannot; quiet, since the caller names the file."""
     import cv2
 
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        kind = cv2.IMREAD_COLOR if colour else cv2.IMREAD_UNCHANGED
+        return cv2.imdecode(np.frombuffer(content, np.uint8), kind)
     finally:
         cv2.utils.logging.setLogLevel(level)
 

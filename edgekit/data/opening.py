@@ -12,6 +12,7 @@ from edgekit.data import arrays, images
 from edgekit.data.arrays import array_samples
 from edgekit.data.box_labels import with_box_labels
 from edgekit.data.image_folder import image_samples
+from edgekit.data.mask_labels import with_mask_labels
 from edgekit.data.samples import Sample, Samples, listing
 from edgekit.data.text_files import text_samples
 from edgekit.errors import DataError
@@ -23,9 +24,9 @@ CLIPS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 def open_samples(path: Path, contract: LoadedContract, limit: int | None = None) -> Samples:
     """The samples of ``path`` in a fixed order, at most ``limit`` of them (always the same, see ``Samples.subset``).
 
-    Images: a folder, with ``labels.csv`` (file,label), one sub-folder a class, or for detectors a .txt of boxes
-    beside each image; or the frames of a video file. Texts: .txt, one a line; .csv, .tsv or .jsonl with text and label.
-    Arrays: a folder of .npz.
+    Images: a folder, with ``labels.csv`` (file,label), one sub-folder a class, or beside each image for detectors a
+    .txt of boxes, for segmentation a .mask.png; or the frames of a video file. Texts: .txt, one a line; .csv, .tsv or
+    .jsonl with text and label. Arrays: a folder of .npz.
     DataError names every file that cannot be used; nothing is skipped.
     """
     if not path.exists():
@@ -40,6 +41,8 @@ def open_samples(path: Path, contract: LoadedContract, limit: int | None = None)
             samples = _chosen(path, array_samples(path), limit, arrays.unreadable)
     if contract.schema.output.kind == "boxes" and path.is_dir():
         samples = with_box_labels(samples, path, contract.labels)
+    if contract.schema.output.kind == "mask" and path.is_dir():
+        samples = with_mask_labels(samples, path, contract.labels)
     if contract.schema.output.kind == "classes":
         _check_labels(path, samples, contract.labels)
     return samples

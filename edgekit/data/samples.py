@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from edgekit.contracts.predictions import Box
+from edgekit.contracts.predictions import Box, Mask
 from edgekit.contracts.types import Raw
 from edgekit.errors import DataError
 
-Label = str | tuple[Box, ...]
-"""A class name or a text; for detectors the boxes that are there."""
+Label = str | tuple[Box, ...] | Mask
+"""A class name or a text; for detectors the boxes that are there, for segmentation the class of each pixel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A small classifier that is right, and two detectors of the zoo, as bundles."""
+"""A small classifier that is right, and detectors and a segmentation of the zoo, as bundles."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def blazeface(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def yolo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return zoo_bundle("yolov3-tiny", tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.fixture(scope="session")
+def selfie(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return zoo_bundle("selfie-segmentation", tmp_path_factory.mktemp("zoo"))
 
 
 def zoo_bundle(model: str, folder: Path) -> Path:

@@ -29,6 +29,7 @@ MODELS = {
     "blazeface": ("face-00.jpg", "boxes"),
     "yolov3-tiny": ("astronaut-5.jpg", "boxes"),
     "efficientnet-lite0": ("coffee-0.jpg", "classes"),
+    "selfie-segmentation": ("astronaut-0.jpg", "segments"),
     "ppocrv4-det": (None, "regions"),
     "blazepose-lite": ("astronaut-00.jpg", "poses"),
 }

@@ -17,6 +17,7 @@ from edgekit.contracts import (
     Boxes,
     Classes,
     Keypoint,
+    Mask,
     Pose,
     Poses,
     Prediction,
@@ -88,6 +89,36 @@ def test_a_point_beyond_the_frame_draws_its_line_up_to_the_edge() -> None:
     pose = Pose((Keypoint("hip", 100, 200, 0.9), Keypoint("foot", 100, 500, 0.9)), 0.9, (("hip", "foot"),))
     shown = drawn(result(Poses((pose,))))
     assert (shown[239, 100] != GRAY).any()
+
+
+def mask(background: int | None = 0) -> Mask:
+    """Sky above, a road on its left below, nothing known on the lowest row."""
+    indices = np.zeros((240, 320), np.int16)
+    indices[120:, :100] = 1
+    indices[120:, 200:] = 2
+    indices[239] = -1
+    return Mask.of(np.ascontiguousarray(indices.T), ("sky", "road", "car"), background)
+
+
+def test_each_pixel_of_a_mask_is_half_its_colour() -> None:
+    given = result(mask())
+    shown = drawn(given)
+    green, blue = (52, 168, 83), (234, 67, 53)  # BGR
+    for colour, columns in ((green, slice(0, 100)), (blue, slice(200, 320))):
+        half = (np.array(colour) + GRAY) / 2
+        assert np.abs(shown[120:239, columns] - half).max() <= 0.5
+    assert (shown[120:239, 100:200] == GRAY).all()
+    assert (shown[239] == GRAY).all()
+    assert (shown[60:120] == GRAY).all()
+    # the shares stand above
+    assert (shown[:60] != GRAY).any()
+    assert (given.frame.image == GRAY).all()
+
+
+def test_without_a_background_every_class_has_a_colour() -> None:
+    shown = drawn(result(mask(background=None)))
+    assert (shown[100:239] != GRAY).any(axis=2).all()
+    assert np.abs(shown[100, 150] - (np.array((66, 133, 244)) + GRAY) / 2).max() <= 0.5
 
 
 def test_lines_and_zones_are_drawn_with_their_counts() -> None:

@@ -25,6 +25,7 @@ TABLES: list[type[BaseModel]] = [
     schema.EmbeddingOutput,
     schema.BoxesOutput,
     schema.KeypointsOutput,
+    schema.MaskOutput,
     schema.TextRegionsOutput,
     schema.TextOutput,
     schema.TensorOutput,

@@ -29,6 +29,13 @@ def detector(folder: Path) -> LoadedContract:
     return loaded(folder / "contract", "object-detection", output=BOXES)
 
 
+def segmentation(folder: Path) -> LoadedContract:
+    output = {"kind": "mask", "name": "y", "labels": "labels.txt", "layout": "nchw", "threshold": 0.5}
+    return loaded(
+        folder / "contract", "semantic-segmentation", output=output, labels=("background", "person")
+    )
+
+
 def reader(folder: Path) -> LoadedContract:
     (folder / "contract").mkdir(exist_ok=True)
     (folder / "contract" / "characters.txt").write_text("a\nb\n")

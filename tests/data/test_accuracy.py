@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edgekit.contracts import Box, Boxes, Classes, ScoredLabel, Text
+from edgekit.contracts import Box, Boxes, Classes, Mask, ScoredLabel, Text
 from edgekit.data import accuracy
 from edgekit.errors import DataError
-from tests.data.making import arrays_contract, classifier, detector, reader
+from tests.data.making import arrays_contract, classifier, detector, reader, segmentation
 
 NAMES = ("cat", "dog", "bird")
 
@@ -42,6 +43,19 @@ def test_boxes_count_over_all_images(tmp_path: Path) -> None:
     metric, value = accuracy(detector(tmp_path), answers, labels)
     assert metric == "F1@IoU0.5"
     assert value == pytest.approx(2 * 1 / (3 + 3))
+
+
+def mask(*row: int) -> Mask:
+    return Mask.of(np.array(row, np.int16)[:, None], ("background", "person"), 0)
+
+
+def test_masks_count_over_the_pixels_of_all_images(tmp_path: Path) -> None:
+    """One image would have a mean IoU of 0 for its person; over both the class has 1 of 4 pixels."""
+    answers = [mask(0, 0, 1, 1), mask(0, 0, 0, 1)]
+    labels = [mask(0, 0, 1, 0), mask(0, 1, 1, -1)]  # the last pixel does not count
+    metric, value = accuracy(segmentation(tmp_path), answers, labels)
+    assert metric == "mIoU"
+    assert value == pytest.approx((3 / 6 + 1 / 4) / 2)
 
 
 def test_a_task_without_metric_and_missing_labels_are_refused(tmp_path: Path) -> None:

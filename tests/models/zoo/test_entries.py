@@ -16,7 +16,7 @@ from edgekit.strict import read_record
 
 WANTED = {
     "blazeface", "blazepose-lite", "efficientnet-lite0", "minilm", "minilm-int8", "minilm-sentiment", "ppocrv4-cls",
-    "ppocrv4-det", "ppocrv4-rec", "yolov3-tiny",
+    "ppocrv4-det", "ppocrv4-rec", "selfie-segmentation", "yolov3-tiny",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ BUILDERS: dict[str, str] = {
     "ppocr_cls": "edgekit.models.zoo.builders.ppocr_cls",
     "ppocr_det": "edgekit.models.zoo.builders.ppocr_det",
     "ppocr_rec": "edgekit.models.zoo.builders.ppocr_rec",
+    "selfie_segmentation": "edgekit.models.zoo.builders.selfie_segmentation",
     "yolov3_tiny": "edgekit.models.zoo.builders.yolov3_tiny",
 }
 """Modules by the names that zoo files use; imported when needed, because they load onnx and OpenCV."""
