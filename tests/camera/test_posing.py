@@ -17,9 +17,11 @@ from edgekit.camera.second import SecondStage, open_second
 from edgekit.contracts import Box, Boxes, Poses
 from edgekit.contracts.types import Image
 from edgekit.errors import BundleError, CameraError
+from tests.camera.bundles import bundle_of
 from tests.camera.making import write_clip
 from tests.camera.people import FRAME, Person, detector, pose_finder, scene
 from tests.camera.test_command import camera, events, frames
+from tests.conversion import red
 
 HERE = [
     Person((2, 3)),
@@ -208,6 +210,19 @@ def test_points_that_are_covered_are_not_told(finder: Path, poser: Path, tmp_pat
     ]
     # the shadow is at the upper left corner of the frame
     assert names == [["light", "shadow"], ["shadow"]]
+
+
+def test_points_on_covered_pixels_are_not_told(poser: Path, tmp_path: Path) -> None:
+    """The light is red, which the other bundle takes for a person."""
+    mask_finder = bundle_of(red.write_model(tmp_path), tmp_path / "red.edgekit", red.scene(0))
+    lit = scene(Person((2, 3), light=None))
+    lit[160:224, 160:224, 2] = 255
+    folder = written(tmp_path / "lit", lit)
+    (plain,) = edgekit.camera(poser, str(folder))
+    (covered,) = edgekit.camera(poser, str(folder), redact="people", redact_with=mask_finder)
+    for seen, wanted in ((plain, ["light", "shadow"]), (covered, ["shadow"])):
+        assert isinstance(seen.prediction, Poses)
+        assert [point.name for pose in seen.prediction.poses for point in pose.points] == wanted
 
 
 @pytest.fixture(scope="module")
