@@ -78,14 +78,24 @@ class Choice:
     """Not to be handed out."""
 
 
-def drop_problem(fidelity: Fidelity, accuracy: Accuracy | None, max_drop: float | None) -> str | None:
-    """Why the artifact loses too much; None where it does not.
+def allowed_drop(accuracy: Accuracy | None, max_drop: float | None) -> float:
+    """``max_drop``; where it is None, one point, or what one sample is worth where that is more.
 
-    ``max_drop`` None: one point where there are labels. Without labels agreement is held to it only where the
-    user gave it: two classes between which the source itself wavers make a disagreement, but no error.
+    One answer of eighteen that lies on a threshold would otherwise decide, and no smaller loss can be told from none.
+    """
+    if max_drop is not None:
+        return max_drop
+    return DEFAULT_MAX_DROP if accuracy is None else max(DEFAULT_MAX_DROP, 1 / accuracy.samples)
+
+
+def drop_problem(fidelity: Fidelity, accuracy: Accuracy | None, max_drop: float | None) -> str | None:
+    """Why the artifact loses more than is allowed; None where it does not.
+
+    Without labels agreement is held to ``max_drop`` only where the user gave it: two classes between which the source
+    itself wavers make a disagreement, but no error.
     """
     if accuracy is not None:
-        limit = DEFAULT_MAX_DROP if max_drop is None else max_drop
+        limit = allowed_drop(accuracy, max_drop)
         lost = accuracy.source - accuracy.artifact
         if lost <= limit + 1e-9:
             return None

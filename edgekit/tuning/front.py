@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgekit.conversion.choose import DEFAULT_MAX_DROP, WORTHWHILE, drop_problem
+from edgekit.conversion.choose import DEFAULT_MAX_DROP, WORTHWHILE, allowed_drop, drop_problem
 from edgekit.profiling.statistics import ratio_ci
 from edgekit.tuning.record import Final, Limits, Trial
 
@@ -145,7 +145,7 @@ def _misses(trial: Trial, limits: Limits) -> Iterator[Miss]:
         words = f"takes {peak / MEGABYTE:.1f} MB, more than {limits.memory_bytes / MEGABYTE:g} MB"
         yield Miss(limit="memory", by=peak / limits.memory_bytes - 1, words=words)
     if problem := drop_problem(trial.fidelity, trial.accuracy, limits.max_drop):
-        allowed = DEFAULT_MAX_DROP if limits.max_drop is None else limits.max_drop
+        allowed = allowed_drop(trial.accuracy, limits.max_drop)
         lost = (
             trial.accuracy.source - trial.accuracy.artifact
             if trial.accuracy

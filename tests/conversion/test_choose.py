@@ -179,8 +179,8 @@ def test_without_times_the_rule_decides(entrants: list[tuple[str, Precision]], e
     assert len(found.beaten) == len(entrants) - 1
 
 
-def accuracy(source: float, artifact: float) -> Accuracy:
-    return Accuracy(metric="top-1", source=source, artifact=artifact, samples=200, data="labelled")
+def accuracy(source: float, artifact: float, samples: int = 200) -> Accuracy:
+    return Accuracy(metric="top-1", source=source, artifact=artifact, samples=samples, data="labelled")
 
 
 def test_a_lost_point_is_allowed_and_no_more() -> None:
@@ -189,6 +189,14 @@ def test_a_lost_point_is_allowed_and_no_more() -> None:
     assert problem is not None
     assert "top-1 falls from 90.0% to 88.5% on 200 samples" in problem
     assert drop_problem(fidelity(), accuracy(0.90, 0.885), 0.02) is None
+
+
+def test_of_few_samples_one_may_be_lost_unless_the_user_says_otherwise() -> None:
+    assert drop_problem(fidelity(), accuracy(0.90, 0.85, samples=20), None) is None
+    problem = drop_problem(fidelity(), accuracy(0.90, 0.84, samples=20), None)
+    assert problem
+    assert "at most 5.0% may be lost" in problem
+    assert drop_problem(fidelity(), accuracy(0.90, 0.85, samples=20), 0.01)
 
 
 def test_a_gain_in_accuracy_is_no_loss() -> None:
