@@ -35,8 +35,9 @@ FEWEST_VALUES, MACS_PER_VALUE = 256, 256
 """Of a model that computes less than so much for each value, fewer are looked at: counting one takes longer than that
 many multiplications, and hundreds of samples tell as much with fewer values each."""
 
-TOGETHER = 16
-"""Samples whose values are counted in one go: a small model runs faster than numpy is called."""
+TOGETHER, MOST_TOGETHER = 16, 36
+"""Samples whose values are counted in one go, more where fewer values of each are looked at: a small model runs faster
+than numpy is called."""
 
 _NOT_NEGATIVE = {"Relu", "Sigmoid", "HardSigmoid", "Softmax"}
 
@@ -87,6 +88,7 @@ def observe(
     session = inference_session(watched, threads)
     waiting: dict[str, list[Array]] = {watch.output: [] for watch in watches}
     outputs = list(waiting)
+    together = min(TOGETHER * VALUES // each, MOST_TOGETHER)
 
     def count_waiting() -> None:
         rows = {name: _rows(found) for name, found in waiting.items()}
@@ -110,10 +112,10 @@ def observe(
                 raise _refusal(f"input {name!r}", number)
         for output, values in zip(outputs, session.run(outputs, dict(feeds)), strict=True):
             waiting[output].append(values)
-        if number % TOGETHER == 0:
+        if number % together == 0:
             count_waiting()
         seen(number)
-    if number % TOGETHER:
+    if number % together:
         count_waiting()
     counted = {name: made.histogram(name, histograms) for name in tensors} if spaced else {}
     ranges: dict[RangeMethod, dict[str, Range]] = {
