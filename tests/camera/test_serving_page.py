@@ -10,9 +10,12 @@ import pytest
 from edgekit.camera.scene import Scene, read_scene
 from edgekit.camera.serving.access import VARIABLE
 from tests.camera.browser import Tab, needs_browser, opened_browser
+from tests.camera.bundles import bundle_of
+from tests.camera.making import write_clip
 from tests.camera.serving import served, wait_for
 from tests.camera.test_command import SCENE
 from tests.camera.test_serving import face_camera
+from tests.conversion import red
 
 pytestmark = [pytest.mark.browser, pytest.mark.network, needs_browser]
 
@@ -67,6 +70,20 @@ def test_the_page_shows_what_goes_on(blazeface: Path, tab: Tab, tmp_path: Path, 
         assert len(before) > 10_000
         tab.wait_for(f"$('frame').toDataURL() !== '{before}'")
     tab.wait_for("$('state').dataset.state === 'lost'")
+
+
+def test_where_nothing_is_followed_nothing_can_be_drawn(blazeface: Path, tab: Tab, tmp_path: Path) -> None:
+    drawn = "[$('draw-line').checkVisibility(), $('draw-zone').checkVisibility()]"
+    masks = bundle_of(red.write_model(tmp_path), tmp_path / "red.edgekit", red.scene(0))
+    write_clip(tmp_path / "walk.avi", [red.scene(index) for index in range(8)] * 40)
+    with served(masks, str(tmp_path / "walk.avi")) as site:
+        tab.open(site.url, size=DESKTOP)
+        tab.wait_for("Number($('answered').innerText) > 0")
+        assert tab.evaluate(drawn) == [False, False]
+    with served(blazeface, face_camera(tmp_path)) as site:
+        tab.open(site.url, size=DESKTOP)
+        tab.wait_for("$('draw-line').checkVisibility()")
+        assert tab.evaluate(drawn) == [True, True]
 
 
 def draw_scene(tab: Tab) -> None:

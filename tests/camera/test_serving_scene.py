@@ -98,7 +98,7 @@ def test_a_folder_that_has_gone_is_said(blazeface: Path, tmp_path: Path) -> None
 
 def test_a_page_that_may_not_edit_shows_the_file(classifier: Path) -> None:
     with served(classifier, "synthetic:64x64@20") as site:
-        assert site.ask("/scene").json() == {"scene": None, "file": None, "version": ""}
+        assert site.ask("/scene").json() == {"scene": None, "drawable": False, "file": None, "version": ""}
         reply = site.ask("/scene/check", {"scene": drawn(DOOR, ALL)})
         assert reply.json() == {"text": scene_text(Scene(lines=(DOOR,), zones=(ALL,)), ".toml")}
         reply = site.ask("/scene/save", {"scene": drawn(DOOR), "version": ""})

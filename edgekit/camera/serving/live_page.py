@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from edgekit.camera.answering import FOLLOWED_TASKS
 from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.serving.access import Access, token_for
 from edgekit.camera.serving.address import Address
@@ -27,7 +28,8 @@ class LivePage:
         self.screen, self._figures = Screen(), Figures(pipeline)
         analyst = pipeline.analyst
         editing = Editing(file=edited, analyst=analyst) if edited and analyst else None
-        self._desk = SceneDesk(analyst, editing)
+        task = pipeline.answerer.contract.schema.task
+        self._desk = SceneDesk(analyst, editing, drawable=task in FOLLOWED_TASKS)
 
     def __enter__(self) -> Self:
         token = token_for(self._address)

@@ -31,8 +31,9 @@ class Editing:
 class SceneDesk:
     """Answers the page's questions about the scene, one at a time."""
 
-    def __init__(self, analyst: Analyst | None, editing: Editing | None) -> None:
-        self._analyst, self._editing = analyst, editing
+    def __init__(self, analyst: Analyst | None, editing: Editing | None, *, drawable: bool) -> None:
+        """``drawable``: whether lines and zones say something of what the bundle finds."""
+        self._analyst, self._editing, self._drawable = analyst, editing, drawable
         self._saving = threading.Lock()
         self.version = _version(editing.file) if editing else ""
         """Of the file that the running scene stands in."""
@@ -42,6 +43,7 @@ class SceneDesk:
         scene = self._analyst.scene if self._analyst else None
         return {
             "scene": _plain(scene) if scene else None,
+            "drawable": self._drawable,
             "file": self._editing.file.name if self._editing else None,
             "version": self.version,
         }

@@ -20,7 +20,7 @@ async function post(path, body) {
 
 /* Lines and zones as they are drawn here, whether or not the device has them. */
 const desk = {
-  kept: { scene: null, file: null, version: "" }, // what the device has
+  kept: { scene: null, drawable: false, file: null, version: "" }, // what the device has
   lines: [],
   zones: [],
   draft: null, // { kind, points, closed }; the place that is being drawn
@@ -44,6 +44,7 @@ function takeOver(kept) {
   desk.kept = kept;
   desk.lines = [...(kept.scene?.lines ?? [])];
   desk.zones = [...(kept.scene?.zones ?? [])];
+  showDrawing();
   check();
 }
 
@@ -168,7 +169,7 @@ function cancel() {
 function showDrawing() {
   const { draft } = desk;
   const under_way = draft !== null && !draft.closed;
-  $("draw-line").hidden = $("draw-zone").hidden = draft !== null;
+  $("draw-line").hidden = $("draw-zone").hidden = draft !== null || !desk.kept.drawable;
   $("drawing").hidden = draft === null;
   $("close-zone").hidden = !under_way || draft.kind === "lines";
   $("undo").hidden = !under_way;
