@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,20 +90,3 @@ class Histogram:
         merged = np.bincount(places - self.first, weights=self.counts, minlength=BINS)
         self.counts = np.asarray(merged, np.float64)
         self.width *= 2
-
-
-def merged(parts: Sequence[tuple[Histogram, float]]) -> Histogram:
-    """One histogram of the values of all ``parts``, each of them counted so many times."""
-    whole = Histogram(
-        width=max(one.width for one, _ in parts),
-        low=min(one.low for one, _ in parts),
-        high=max(one.high for one, _ in parts),
-    )
-    whole._reach()
-    for one, times in parts:
-        # widths are powers of two; of zeros alone the one bin begins at zero, whatever its width
-        together = round(whole.width / one.width) if one.width else 1
-        held = np.flatnonzero(one.counts)
-        places = (one.first + held) // together - whole.first
-        whole.counts += np.bincount(places, weights=one.counts[held] * times, minlength=BINS)
-    return whole

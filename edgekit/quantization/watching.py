@@ -78,7 +78,7 @@ def observe(
     each = values_each(model.graph, len(tensors))
     mask = mask_input(model.graph, shapes)
     # where padding is left out, a tensor in another shape may not know it any more
-    made = derived(model.graph, tensors if each < VALUES and mask is None else (), shapes)
+    made = derived(model.graph, tensors if each < VALUES and mask is None else (), at_zero)
     roots = [name for name in tensors if name not in made.sources]
     watched, watches = _watched(
         model, roots, shapes, mask, exact="minmax" in methods, values=each if spaced else 0
@@ -102,8 +102,8 @@ def observe(
                 raise _refusal(
                     f"tensor {watch.tensor!r}", number - len(found) + 1 + finite.index(False)
                 ) from error
-        for found in waiting.values():
-            found.clear()
+        for values in waiting.values():
+            values.clear()
 
     number = 0
     for number, feeds in enumerate(samples, 1):
@@ -117,17 +117,16 @@ def observe(
         seen(number)
     if number % together:
         count_waiting()
-    counted = {name: made.histogram(name, histograms) for name in tensors} if spaced else {}
-    ranges: dict[RangeMethod, dict[str, Range]] = {
+    found: dict[RangeMethod, dict[str, Range]] = {
         method: {
-            name: (FROM_HISTOGRAM_SYMMETRIC if name in at_zero else FROM_HISTOGRAM)[method](counted[name])
-            for name in tensors
+            name: (FROM_HISTOGRAM_SYMMETRIC if name in at_zero else FROM_HISTOGRAM)[method](histograms[name])
+            for name in roots
         }
         for method in spaced
     }
     if "minmax" in methods:
-        ranges["minmax"] = {name: made.extremes(name, extremes).range() for name in tensors}
-    return ranges
+        found["minmax"] = {name: extremes[name].range() for name in roots}
+    return {method: {name: made.range(name, ranges) for name in tensors} for method, ranges in found.items()}
 
 
 def _rows(found: Sequence[Array]) -> Array:

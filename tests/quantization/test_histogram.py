@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgekit.quantization.histogram import BINS, Array, Histogram, NotFiniteError, merged
+from edgekit.quantization.histogram import BINS, Array, Histogram, NotFiniteError
 
 
 def counted(*parts: Array) -> Histogram:
@@ -54,21 +54,6 @@ def test_widening_keeps_every_count() -> None:
         total += values.size
         assert seen.counts.sum() == total
     assert seen.counts.size == BINS
-
-
-@pytest.mark.parametrize("first", range(6))
-def test_merged_histograms_are_the_one_of_all_values(first: int) -> None:
-    """Of other widths and ends, and of zeros alone."""
-    some, others = parts()[first], np.concatenate(parts()[:first] + parts()[first + 1 :])
-    whole, joined = counted(some, others), merged([(counted(some), 1.0), (counted(others), 1.0)])
-    assert_same(joined, whole)
-
-
-def test_parts_count_as_often_as_they_are_told_to() -> None:
-    joined = merged([(counted(np.full(10, 1.0)), 0.5), (counted(np.full(30, 1.0)), 3.0)])
-    assert joined.counts.sum() == 95
-    nothing = merged([(Histogram(), 1.0), (counted(np.zeros(4)), 2.0)])
-    assert (nothing.width, nothing.counts[0]) == (0.0, 8.0)
 
 
 def test_at_least_half_of_the_bins_are_used() -> None:
