@@ -11,21 +11,20 @@ from pathlib import Path
 
 from edgekit.contracts.predictions import Box
 from edgekit.data.images import read_image
-from edgekit.data.samples import Sample, Samples, listing
+from edgekit.data.label_files import with_label_files
+from edgekit.data.samples import Sample, Samples
 from edgekit.data.text_files import read_text_file
 from edgekit.errors import DataError
 
 
 def with_box_labels(samples: Samples, folder: Path, labels: tuple[str, ...]) -> Samples:
     """``samples`` with the boxes of their files; unchanged where no image has one. DataError where some lack one."""
-    files = {sample.id: (folder / sample.id).with_suffix(".txt") for sample in samples}
-    missing = [f"no '{file.name}'" for file in files.values() if not file.is_file()]
-    if len(missing) == len(files):
-        return samples
-    if missing:
-        raise listing(folder, missing, "images have no box file (an empty one says that nothing is there)")
-    return Samples(
-        samples.name, tuple(_labelled(sample, folder, files[sample.id], labels) for sample in samples)
+    return with_label_files(
+        samples,
+        folder,
+        ".txt",
+        lambda sample, file: _labelled(sample, folder, file, labels),
+        lacking="images have no box file (an empty one says that nothing is there)",
     )
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from edgekit.contracts import Mask
 from edgekit.contracts.runs import UNKNOWN
 from edgekit.data.images import read_image, read_levels
-from edgekit.data.samples import Sample, Samples, listing
+from edgekit.data.label_files import with_label_files
+from edgekit.data.samples import Sample, Samples
 from edgekit.errors import DataError
 
 SUFFIX = ".mask.png"
@@ -26,14 +27,12 @@ def is_mask(path: Path) -> bool:
 
 def with_mask_labels(samples: Samples, folder: Path, labels: tuple[str, ...]) -> Samples:
     """``samples`` with the masks of their files; unchanged where no image has one. DataError where some lack one."""
-    files = {sample.id: (folder / sample.id).with_suffix(SUFFIX) for sample in samples}
-    missing = [f"no '{file.name}'" for file in files.values() if not file.is_file()]
-    if len(missing) == len(files):
-        return samples
-    if missing:
-        raise listing(folder, missing, "images have no mask, while others have one")
-    return Samples(
-        samples.name, tuple(_labelled(sample, folder, files[sample.id], labels) for sample in samples)
+    return with_label_files(
+        samples,
+        folder,
+        SUFFIX,
+        lambda sample, file: _labelled(sample, folder, file, labels),
+        lacking="images have no mask, while others have one",
     )
 
 
