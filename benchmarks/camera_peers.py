@@ -36,7 +36,7 @@ def supervision(_: Path, threads: int) -> Way:
     def way(answerer: Answerer, clip: Path) -> float:
         begun_s, count = 0.0, 0
         for count, image in enumerate(sv.get_video_frames_generator(str(clip), prefetch=PREFETCHED), 1):
-            _draw(image, _answer(answerer, image))
+            _draw(image, answerer.answer(image))
             if count == WARM_UP:
                 begun_s = perf_counter()
         return (count - WARM_UP) / (perf_counter() - begun_s)
@@ -114,7 +114,7 @@ def inference_pipeline(scratch: Path, threads: int) -> Way:
         begun_s = ended_s = 0.0
 
         def answer(frames: list[Any]) -> list[Prediction]:
-            return [_answer(answerer, frame.image) for frame in frames]
+            return [answerer.answer(frame.image) for frame in frames]
 
         def show(prediction: Prediction, frame: Any) -> None:
             nonlocal begun_s, ended_s
@@ -150,11 +150,6 @@ def _install(requirement: str, folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
     subprocess.run([*pip, requirement], check=True)
     sys.path.append(str(folder))
-
-
-def _answer(answerer: Answerer, image: Image) -> Prediction:
-    encoded = answerer.prepare(image)
-    return answerer.decode(answerer.infer(encoded), encoded.meta)
 
 
 def _draw(image: Image, prediction: Prediction) -> None:

@@ -58,6 +58,11 @@ class Answerer:
         """What the outputs say, boxes and masks in pixels of the picture; ContractError where they say nothing."""
         return self.contract.decode(outputs, geometry)
 
+    def answer(self, image: Image) -> Prediction:
+        """All three steps."""
+        encoded = self.prepare(image)
+        return self.decode(self.infer(encoded), encoded.meta)
+
 
 _CONDITIONS = (
     "machine",

@@ -57,11 +57,16 @@ class Reading:
 
     def _read(self, image: Image, region: TextRegion, ask: Ask) -> TextRegion:
         pieces, gaps = split(cut_out(image, region), self._longest)
-        read = [piece for piece in map(ask, pieces) if isinstance(piece, Text)]
+        read = [_text(ask(piece)) for piece in pieces]
         text = "".join(gap + piece.text for gap, piece in zip(["", *gaps], read, strict=True))
         letters = sum(len(piece.text) for piece in read)
         score = sum(piece.score * len(piece.text) for piece in read) / letters if letters else 0.0
         return replace(region, text=Text(text, score))
+
+
+def _text(answer: Prediction) -> Text:
+    assert isinstance(answer, Text)
+    return answer
 
 
 def _size(region: TextRegion) -> tuple[int, int]:

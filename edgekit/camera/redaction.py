@@ -25,7 +25,7 @@ class Kind:
     label: str
     """Of a detector's boxes, or of a class of pixels."""
     margin: float
-    """Of a box's sides, on each: face boxes leave out hair, ears and chin, those of small people half of them."""
+    """Of a box's sides, on each: face boxes leave out hair, ears and chin, those of people hands and feet."""
 
 
 KINDS = {"faces": Kind("face", 0.3), "people": Kind("person", 0.3)}

@@ -31,10 +31,6 @@ class Second:
     most: int | None
     """Things asked about on a frame; None: all."""
 
-    def ask(self, image: Image) -> Prediction:
-        encoded = self.answerer.prepare(image)
-        return self.answerer.decode(self.answerer.infer(encoded), encoded.meta)
-
 
 class SecondStage:
     """Asks about one frame after the other; not for several threads."""
@@ -62,7 +58,7 @@ class SecondStage:
         chosen = {-place for _, place in sorted(areas, reverse=True)[: second.most]}
         self._asked += len(chosen)
         self._left_out += len(areas) - len(chosen)
-        return second.asking.with_answers(image, found, chosen, second.ask) if chosen else found
+        return second.asking.with_answers(image, found, chosen, second.answerer.answer) if chosen else found
 
 
 def open_second(

@@ -10,6 +10,7 @@ import onnx
 
 from edgekit.contracts.types import Image
 from tests.camera.bundles import bundle_of
+from tests.contracts.making import contract, image
 from tests.graphs import Graph, floats
 
 SIDE, CELL = 64, 8
@@ -20,48 +21,21 @@ SCALE = 4
 FRAME = (SIDE * SCALE, SIDE * SCALE)
 _POINTS = ("light", "shadow")
 
-_DETECTOR = f"""schema = 1
-task = "object-detection"
-
-[[inputs]]
-kind = "image"
-name = "x"
-size = [{SIDE}, {SIDE}]
-resize = "letterbox"
-interpolation = "area"
-color = "rgb"
-mean = [0.0, 0.0, 0.0]
-std = [255.0, 255.0, 255.0]
-layout = "nchw"
-
-[output]
-kind = "boxes"
-decoder = "yolov3"
-names = ["y"]
-labels = "labels.txt"
-anchors = [[{CELL}, {CELL}]]
-score_threshold = 0.5
-"""
-_POSE = f"""schema = 1
-task = "pose-estimation"
-
-[[inputs]]
-kind = "image"
-name = "x"
-size = [{_POSE_SIDE}, {_POSE_SIDE}]
-resize = "letterbox"
-color = "rgb"
-mean = [0.0, 0.0, 0.0]
-std = [255.0, 255.0, 255.0]
-layout = "nchw"
-
-[output]
-kind = "keypoints"
-decoder = "blazepose"
-names = ["points", "presence"]
-keypoints = "keypoints.txt"
-skeleton = [["light", "shadow"]]
-"""
+_BOXES: dict[str, Any] = {
+    "kind": "boxes",
+    "decoder": "yolov3",
+    "names": ["y"],
+    "labels": "labels.txt",
+    "anchors": [[float(CELL), float(CELL)]],
+    "score_threshold": 0.5,
+}
+_KEYPOINTS: dict[str, Any] = {
+    "kind": "keypoints",
+    "decoder": "blazepose",
+    "names": ["points", "presence"],
+    "keypoints": "keypoints.txt",
+    "skeleton": [["light", "shadow"]],
+}
 
 
 class Person(NamedTuple):
@@ -86,15 +60,15 @@ class Person(NamedTuple):
 
 def scene(*people: Person) -> Image:
     """256 x 256, BGR; the light is red, which the detector does not look at."""
-    image = np.zeros((*FRAME, 3), np.uint8)
+    drawn = np.zeros((*FRAME, 3), np.uint8)
     for person in people:
         left, top = person.corner
         side = CELL * SCALE
-        image[top : top + side, left : left + side, 0 if person.car else 1] = person.green
+        drawn[top : top + side, left : left + side, 0 if person.car else 1] = person.green
         if person.light:
             x, y = round(person.place[0]), round(person.place[1])
-            image[y - 4 : y + 4, x - 4 : x + 4, 2] = 255
-    return image
+            drawn[y - 4 : y + 4, x - 4 : x + 4, 2] = 255
+    return drawn
 
 
 def detector(folder: Path) -> Path:
@@ -113,9 +87,10 @@ def detector(folder: Path) -> Path:
         graph.model([floats("x", 1, 3, SIDE, SIDE)], [floats("last_out", 1, 7, SIDE // CELL, SIDE // CELL)]),
         {"last_out": "y"},
     )
-    return _bundle(
-        folder, "detector", model, _DETECTOR, {"labels.txt": "person\ncar\n"}, scene(Person((3, 3)))
-    )
+    source = folder / "detector"
+    pixels = _pixels(SIDE, interpolation="area")
+    contract(source, "object-detection", [pixels], _BOXES, ("person", "car"))
+    return _bundle(source, model)
 
 
 def pose_finder(folder: Path) -> Path:
@@ -148,8 +123,15 @@ def pose_finder(folder: Path) -> Path:
         ),
         {"points_out": "points", "presence_out": "presence"},
     )
-    names = "".join(f"{name}\n" for name in _POINTS)
-    return _bundle(folder, "pose", model, _POSE, {"keypoints.txt": names}, scene(Person((3, 3))))
+    source = folder / "pose"
+    contract(source, "pose-estimation", [_pixels(_POSE_SIDE)], _KEYPOINTS)
+    (source / "keypoints.txt").write_text("".join(f"{name}\n" for name in _POINTS))
+    return _bundle(source, model)
+
+
+def _pixels(side: int, **changes: str) -> dict[str, Any]:
+    """The input of both: a picture in a square, values from 0 to 1."""
+    return image(size=[side, side], resize="letterbox", std=[255.0] * 3, **changes)
 
 
 def _renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
@@ -161,13 +143,8 @@ def _renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
     return model
 
 
-def _bundle(
-    folder: Path, name: str, model: onnx.ModelProto, contract: str, files: dict[str, str], sample: Any
-) -> Path:
-    source = folder / name
-    source.mkdir(parents=True)
-    (source / "contract.toml").write_text(contract)
-    for file, content in files.items():
-        (source / file).write_text(content)
-    onnx.save(model, source / f"{name}.onnx")
-    return bundle_of(source / f"{name}.onnx", folder / f"{name}.edgekit", sample)
+def _bundle(source: Path, model: onnx.ModelProto) -> Path:
+    """Beside ``source``, the folder with its contract; its golden sample is a person."""
+    path = source / f"{source.name}.onnx"
+    onnx.save(model, path)
+    return bundle_of(path, source.with_suffix(".edgekit"), scene(Person((3, 3))))

@@ -42,11 +42,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def plain_loop(answerer: Answerer, clip: Path) -> list[str]:
     """Read, infer, decode, one after the other."""
-    lines = []
-    for frame in iter(Clip(clip).read, None):
-        encoded = answerer.prepare(frame.image)
-        lines.append(event_line(Result(frame, answerer.decode(answerer.infer(encoded), encoded.meta))))
-    return lines
+    return [event_line(Result(frame, answerer.answer(frame.image))) for frame in iter(Clip(clip).read, None)]
 
 
 def test_a_file_is_answered_frame_by_frame_as_in_a_plain_loop(classifier: Path, clip: Path) -> None:

@@ -47,9 +47,7 @@ def posing(finder: Path, poser: Path, **options: Any) -> SecondStage:
 
 
 def found(finder: Path, image: Image) -> Boxes:
-    answerer = open_bundle(finder, threads=1)
-    encoded = answerer.prepare(image)
-    boxes = answerer.decode(answerer.infer(encoded), encoded.meta)
+    boxes = open_bundle(finder, threads=1).answer(image)
     assert isinstance(boxes, Boxes)
     return boxes
 

@@ -42,8 +42,7 @@ def faces(blazeface: Path, images: list[Image]) -> list[tuple[Box, ...]]:
     """What BlazeFace finds by itself."""
     answerer, found = open_bundle(blazeface, threads=1), []
     for image in images:
-        encoded = answerer.prepare(image)
-        prediction = answerer.decode(answerer.infer(encoded), encoded.meta)
+        prediction = answerer.answer(image)
         assert isinstance(prediction, Boxes)
         found.append(prediction.boxes)
     return found
