@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgekit.errors import EnvironmentSetupError
@@ -14,15 +14,17 @@ _INIT = Path(__file__).with_name("first_init.sh")
 _FILE, _PROGRAM, _FOLDER, _DEVICE = 0o100644, 0o100755, 0o040755, 0o020600
 
 
-def make_initrd(kernel_root: Path, busybox: Path) -> bytes:
-    """A gzipped cpio archive, from the unpacked kernel package and a static busybox."""
-    modules = _in_order({_name(path): path for path in kernel_root.glob("lib/modules/**/*.ko")})
+def make_initrd(
+    kernel_root: Path, busybox: Path, *, drivers: Sequence[str] = DRIVERS, init: Path = _INIT
+) -> bytes:
+    """A gzipped cpio archive, from the unpacked kernel package and a static busybox, that runs ``init``."""
+    modules = _in_order({_name(path): path for path in kernel_root.glob("lib/modules/**/*.ko")}, drivers)
     files = {f"modules/{path.name}": path.read_bytes() for path in modules}
     order = "".join(f"{path.name}\n" for path in modules).encode()
     entries = [(name, _FOLDER, b"") for name in ("bin", "dev", "proc", "root", "modules")]
     # the kernel opens it for its first process before there is anything else
     entries += [("dev/console", _DEVICE, b"")]
-    entries += [("bin/busybox", _PROGRAM, busybox.read_bytes()), ("init", _PROGRAM, _INIT.read_bytes())]
+    entries += [("bin/busybox", _PROGRAM, busybox.read_bytes()), ("init", _PROGRAM, init.read_bytes())]
     entries += [(name, _FILE, content) for name, content in {**files, "modules/order": order}.items()]
     archive = b"".join(_entry(number, *entry) for number, entry in enumerate([*entries, _END], start=1))
     return gzip.compress(archive, mtime=0)
@@ -31,7 +33,7 @@ def make_initrd(kernel_root: Path, busybox: Path) -> bytes:
 _END = ("TRAILER!!!", 0, b"")
 
 
-def _in_order(modules: Mapping[str, Path]) -> list[Path]:
+def _in_order(modules: Mapping[str, Path], drivers: Sequence[str]) -> list[Path]:
     """The drivers and what they need, each after what it needs."""
     found: dict[str, Path] = {}
 
@@ -39,12 +41,12 @@ def _in_order(modules: Mapping[str, Path]) -> list[Path]:
         if name in found:
             return
         if name not in modules:
-            raise EnvironmentSetupError(f"Debian's arm64 kernel has no module {name}; it was expected there")
+            raise EnvironmentSetupError(f"Debian's kernel has no module {name}; it was expected there")
         for needed in _needs(modules[name]):
             add(needed)
         found[name] = modules[name]
 
-    for driver in DRIVERS:
+    for driver in drivers:
         add(driver)
     return list(found.values())
 
