@@ -39,10 +39,11 @@ class Branches(Net):
         *,
         depthwise: bool = False,
         bare: bool = False,
+        dilation: int = 1,
     ) -> Feature:
         """A convolution of ``x``, ``bare``: without its activation."""
         self.channels, self.side = x
-        self.conv(channels, kernel, stride, depthwise=depthwise)
+        self.conv(channels, kernel, stride, depthwise=depthwise, dilation=dilation)
         made = Feature(self.channels, self.side)
         return self.add(made) if self.swish and not bare else made
 

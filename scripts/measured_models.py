@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import FOLDER
 from scripts.branches import Branches, Feature
 from scripts.detectors import detectors
-from scripts.encoders import bert_base
+from scripts.darknets import darknets
+from scripts.encoders import OPENVINO_TOKENS, bert
 from scripts.ncnn_layers import read_param
 from scripts.net import Net, bottlenecks
 from scripts.upscalers import image_to_image
@@ -165,16 +166,38 @@ def architectures() -> Iterator[tuple[str, int, Callable[[Net], None]]]:
     yield "resnet50_v1.5", 224, resnet50
 
 
+def berts() -> Iterator[tuple[str, int, Callable[[Branches], object]]]:
+    """Those of stated lengths, as Ascend's model zoo has them: RoBERTa's body is BERT's."""
+    for tokens in (16, 32, 64, 128):
+        yield f"bert_base_{tokens}", 1, partial(bert, tokens=tokens)
+    for tokens in (16, 32, 64):
+        yield f"albert_base_{tokens}", 1, partial(bert, tokens=tokens, embedded=128)
+    yield "bert_large_64", 1, partial(bert, tokens=64, width=1024, blocks=24)
+
+
 def built() -> Iterator[tuple[str, list[Layer]]]:
     for name, side, lay in architectures():
         net = Net(side)
         lay(net)
         yield name, net.layers
-    others = (("resnet50-v2-7", 224, resnet50_v2), ("bert-base-cased", 1, bert_base))
-    for name, side, draw in (*yolos(), *detectors(), *image_to_image(), *others):
+    others = (("resnet50-v2-7", 224, resnet50_v2), ("bert-base-cased", 1, partial(bert, tokens=OPENVINO_TOKENS)))
+    for name, side, draw in (*yolos(), *detectors(), *image_to_image(), *darknets(), *berts(), *others):
         branches = Branches(side)
         draw(branches)
         yield name, branches.layers
+
+
+REPEATED = {"tsn": 75, "c3d": 10}
+"""Exported of one frame or clip, and timed with as many at once."""
+
+
+def times(name: str, layers: Sequence[Layer]) -> tuple[str, list[Layer]]:
+    """As it was timed."""
+    count = REPEATED.get(name, 1)
+    return name, [
+        replace(layer, macs=count * layer.macs, reads=count * layer.reads, writes=count * layer.writes)
+        for layer in layers
+    ]
 
 
 def main(folder: Path, exported: Path) -> None:

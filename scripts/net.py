@@ -16,7 +16,9 @@ class Net:
     channels: int = 3
     layers: list[Layer] = field(default_factory=list)
 
-    def conv(self, channels: int, kernel: int, stride: int = 1, *, depthwise: bool = False) -> None:
+    def conv(
+        self, channels: int, kernel: int, stride: int = 1, *, depthwise: bool = False, dilation: int = 1
+    ) -> None:
         reads, inside = self.elements, self.channels
         self.side = math.ceil(self.side / stride)
         self.channels = channels
@@ -25,7 +27,7 @@ class Net:
             Layer(
                 kind="depthwise" if depthwise else "pointwise" if kernel == 1 else "conv",
                 macs=weights * self.side**2, weights=weights, reads=reads, writes=self.elements,
-                in_channels=inside, out_channels=channels, kernel=kernel**2, stride=stride,
+                in_channels=inside, out_channels=channels, kernel=kernel**2, stride=stride, dilation=dilation,
             )
         )  # fmt: skip
 

@@ -77,7 +77,8 @@ def kind_words(layer: Layer) -> str:
     """What a layer is, for people: ``conv 3x3``, ``depthwise``."""
     if layer.kind == "conv":
         side = round(layer.kernel**0.5)
-        return f"conv {side}x{side}" if side * side == layer.kernel else f"conv of {layer.kernel}"
+        words = f"conv {side}x{side}" if side * side == layer.kernel else f"conv of {layer.kernel}"
+        return f"dilated {words}" if layer.is_dilated else words
     return _KINDS.get(layer.kind, layer.kind)
 
 
