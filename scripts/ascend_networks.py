@@ -1,4 +1,4 @@
-"""The networks that were timed on Ascend NPUs and that no library has, in the layers of PyTorch, for ``exported_models.py``."""
+"""Networks that were timed on Ascend NPUs and that no library has, in PyTorch's layers, for ``exported_models.py``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ def cyclegan() -> nn.Module:
     def normed(layer: nn.Module, channels: int) -> list[nn.Module]:
         return [layer, nn.InstanceNorm2d(channels), nn.ReLU()]
 
-    layers = normed(strided(3, 64, 7), 64) + normed(strided(64, 128, 3, 2), 128) + normed(strided(128, 256, 3, 2), 256)
+    layers = (
+        normed(strided(3, 64, 7), 64)
+        + normed(strided(64, 128, 3, 2), 128)
+        + normed(strided(128, 256, 3, 2), 256)
+    )
     layers += [Around(*normed(strided(256, 256), 256), *normed(strided(256, 256), 256)[:2]) for _ in range(9)]
     for inside, channels in ((256, 128), (128, 64)):
         layers += normed(nn.ConvTranspose2d(inside, channels, 3, 2, 1, 1), channels)
@@ -150,7 +154,10 @@ class Adnet(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for place in range(1, 16):
-            layers += [strided(1 if place == 1 else 64, 64, dilation=2 if place in (2, 5, 9, 12) else 1), nn.ReLU()]
+            layers += [
+                strided(1 if place == 1 else 64, 64, dilation=2 if place in (2, 5, 9, 12) else 1),
+                nn.ReLU(),
+            ]
         self.body, self.last, self.gate = nn.Sequential(*layers), strided(64, 1), nn.Conv2d(2, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -189,7 +196,12 @@ class Halved(nn.Module):
 
 def erfnet() -> nn.Module:
     """Romera et al. 2018, 20 classes."""
-    layers: list[nn.Module] = [Halved(3, 16), Halved(16, 64), *[Factorized(64, 1) for _ in range(5)], Halved(64, 128)]
+    layers: list[nn.Module] = [
+        Halved(3, 16),
+        Halved(16, 64),
+        *[Factorized(64, 1) for _ in range(5)],
+        Halved(64, 128),
+    ]
     layers += [Factorized(128, dilation) for _ in range(2) for dilation in (2, 4, 8, 16)]
     for inside, channels in ((128, 64), (64, 16)):
         layers += [nn.ConvTranspose2d(inside, channels, 3, 2, 1, 1), nn.BatchNorm2d(channels), nn.ReLU()]
@@ -219,7 +231,7 @@ class LightPose(nn.Module):
     @staticmethod
     def _light(channels: int) -> nn.Module:
         return nn.Sequential(
-            strided(channels, channels).__class__(channels, channels, 3, 1, 1, groups=channels, bias=False),
+            nn.Conv2d(channels, channels, 3, 1, 1, groups=channels, bias=False),
             nn.ELU(), nn.Conv2d(channels, channels, 1), nn.ELU(),
         )  # fmt: skip
 
@@ -293,8 +305,12 @@ class SmallSsd(nn.Module):
         super().__init__()
         self.parts = nn.ModuleList([first, second, *extras])
         anchors = (6,) * len(widths)
-        self.boxes = nn.ModuleList([heads(width, 4 * count) for width, count in zip(widths, anchors, strict=True)])
-        self.classes = nn.ModuleList([heads(width, 21 * count) for width, count in zip(widths, anchors, strict=True)])
+        self.boxes = nn.ModuleList(
+            [heads(width, 4 * count) for width, count in zip(widths, anchors, strict=True)]
+        )
+        self.classes = nn.ModuleList(
+            [heads(width, 21 * count) for width, count in zip(widths, anchors, strict=True)]
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         boxes, classes = [], []
@@ -322,7 +338,9 @@ def ssd_mobilenet_v2() -> nn.Module:
 
     def inverted(inside: int, made: int, ratio: float) -> nn.Module:
         middle = int(inside * ratio)
-        return nn.Sequential(conv(inside, middle, 1), conv(middle, middle, 3, 2, middle), conv(middle, made, 1)[:2])
+        return nn.Sequential(
+            conv(inside, middle, 1), conv(middle, middle, 3, 2, middle), conv(middle, made, 1)[:2]
+        )
 
     def separable(inside: int, outputs: int) -> nn.Module:
         return nn.Sequential(conv(inside, inside, 3, 1, inside), nn.Conv2d(inside, outputs, 1))
@@ -377,20 +395,6 @@ class Craft(nn.Module):
         return cast(Tensor, self.head(x))
 
 
-def c3d() -> nn.Module:
-    """arXiv:1412.0767 with 101 classes."""
-    layers: list[nn.Module] = []
-    inside = 3
-    for place, widths in enumerate(((64,), (128,), (256, 256), (512, 512), (512, 512))):
-        for width in widths:
-            layers += [nn.Conv3d(inside, width, 3, 1, 1), nn.ReLU()]
-            inside = width
-        step = (1, 2, 2) if place == 0 else 2
-        layers.append(nn.MaxPool3d(step, step, (0, 1, 1) if place == 4 else 0))
-    dense = [nn.Flatten(), nn.Linear(8192, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 101)]
-    return nn.Sequential(*layers, *dense)
-
-
 class Shifted(nn.Module):
     """arXiv:1811.08383: an eighth of the channels comes from the frame after, another from the one before."""
 
@@ -434,8 +438,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], Sequence[int]]] = {
     "ssd_mobilenet_v1": (ssd_mobilenet_v1, (1, 3, 300, 300)),
     "ssd_mobilenet_v2": (ssd_mobilenet_v2, (1, 3, 300, 300)),
     "craft": (Craft, (1, 3, 640, 640)),
-    "c3d": (c3d, (10, 3, 16, 112, 112)),
     "tsm": (lambda: tsm(8), (8, 3, 224, 224)),
-    "tsn": (lambda: with_head(resnet50_body(), 2048, 101), (75, 3, 256, 256)),
+    "tsn": (lambda: with_head(resnet50_body(), 2048, 101), (1, 3, 256, 256)),
 }
-"""What makes each, and the shape of its input."""
+"""What makes each, and the shape of its input; ``tsn`` of one frame only."""

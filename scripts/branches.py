@@ -6,6 +6,7 @@ Activations are no layers, as whatever makes their input computes them, but for 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -43,7 +44,8 @@ class Branches(Net):
     ) -> Feature:
         """A convolution of ``x``, ``bare``: without its activation."""
         self.channels, self.side = x
-        self.conv(channels, kernel, stride, depthwise=depthwise, dilation=dilation)
+        self.conv(channels, kernel, stride, depthwise=depthwise)
+        self.layers[-1] = replace(self.layers[-1], dilation=dilation)
         made = Feature(self.channels, self.side)
         return self.add(made) if self.swish and not bare else made
 

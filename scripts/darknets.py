@@ -116,7 +116,13 @@ def ssd_resnet34(net: Branches) -> None:
                 net.of(x, channels, 1, stride)
             x = net.add(net.of(net.of(x, channels, 3, stride if index == 0 else 1), channels, 3))
     kept = [x]
-    for middle, channels, side in ((256, 512, 19), (256, 512, 10), (128, 256, 5), (128, 256, 3), (128, 256, 1)):
+    for middle, channels, side in (
+        (256, 512, 19),
+        (256, 512, 10),
+        (128, 256, 5),
+        (128, 256, 3),
+        (128, 256, 1),
+    ):
         x = net.of(x, middle)
         net.channels, net.side = Feature(middle, side)
         net.conv(channels, 3)

@@ -4,8 +4,8 @@
     python -m scripts.exported_models exported
     python -m scripts.measured_models ncnn/benchmark/models exported
 
-ncnn's models are read from its own files, PaddleOCR's detector from the zoo's, some of Qualcomm's from what PyTorch's
-libraries export (``scripts/exported_models.py`` says what that needs); the others are built as their papers and
+ncnn's models are read from its own files, PaddleOCR's detector from the zoo's, many that NPUs were timed with from what
+PyTorch's libraries export (``scripts/exported_models.py`` says what that needs); the others are built as their papers and
 repositories have them (those of TensorFlow with 1,001 classes, "same" padding, BatchNorm folded).
 """
 
@@ -24,8 +24,8 @@ from edgekit.simulation.layer import Layer
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import FOLDER
 from scripts.branches import Branches, Feature
-from scripts.detectors import detectors
 from scripts.darknets import darknets
+from scripts.detectors import detectors
 from scripts.encoders import OPENVINO_TOKENS, bert
 from scripts.ncnn_layers import read_param
 from scripts.net import Net, bottlenecks
@@ -180,21 +180,30 @@ def built() -> Iterator[tuple[str, list[Layer]]]:
         net = Net(side)
         lay(net)
         yield name, net.layers
-    others = (("resnet50-v2-7", 224, resnet50_v2), ("bert-base-cased", 1, partial(bert, tokens=OPENVINO_TOKENS)))
+    others: tuple[tuple[str, int, Callable[[Branches], object]], ...] = (
+        ("resnet50-v2-7", 224, resnet50_v2),
+        ("bert-base-cased", 1, partial(bert, tokens=OPENVINO_TOKENS)),
+    )
     for name, side, draw in (*yolos(), *detectors(), *image_to_image(), *darknets(), *berts(), *others):
         branches = Branches(side)
         draw(branches)
         yield name, branches.layers
 
 
-REPEATED = {"tsn": 75, "c3d": 10}
-"""Exported of one frame or clip, and timed with as many at once."""
+FRAMES = {"ascend/tsn": 75}
+"""Exported of one frame, and timed with as many at once."""
 
 
-def times(name: str, layers: Sequence[Layer]) -> tuple[str, list[Layer]]:
-    """As it was timed."""
-    count = REPEATED.get(name, 1)
-    return name, [
+def exported_models(folder: Path) -> Iterator[tuple[str, Sequence[Layer]]]:
+    """As they were timed; named after their folder."""
+    for path in folder.glob("*/*.onnx"):
+        name = f"{path.parent.name}/{path.stem}"
+        yield name, repeated(layers_of(load_model(path)), FRAMES.get(name, 1))
+
+
+def repeated(layers: Sequence[Layer], count: int) -> Sequence[Layer]:
+    """For ``count`` inputs at once: weights are read once."""
+    return [
         replace(layer, macs=count * layer.macs, reads=count * layer.reads, writes=count * layer.writes)
         for layer in layers
     ]
@@ -205,7 +214,7 @@ def main(folder: Path, exported: Path) -> None:
     models |= {name: read_param(folder / f"{name}.param", side) for name, side in NCNN.items()}
     detector = load_model(resolve("ppocrv4-det"), {"x": (1, 3, 480, 480)})
     models["ppocrv4_det"] = layers_of(detector)  # of the side that Rockchip timed it with
-    models |= {f"qai/{path.stem}": layers_of(load_model(path)) for path in exported.glob("*.onnx")}
+    models |= dict(exported_models(exported))
     columns = [item.name for item in fields(Layer) if item.compare]
     with (FOLDER / "models.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

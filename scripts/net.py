@@ -16,9 +16,7 @@ class Net:
     channels: int = 3
     layers: list[Layer] = field(default_factory=list)
 
-    def conv(
-        self, channels: int, kernel: int, stride: int = 1, *, depthwise: bool = False, dilation: int = 1
-    ) -> None:
+    def conv(self, channels: int, kernel: int, stride: int = 1, *, depthwise: bool = False) -> None:
         reads, inside = self.elements, self.channels
         self.side = math.ceil(self.side / stride)
         self.channels = channels
@@ -27,7 +25,7 @@ class Net:
             Layer(
                 kind="depthwise" if depthwise else "pointwise" if kernel == 1 else "conv",
                 macs=weights * self.side**2, weights=weights, reads=reads, writes=self.elements,
-                in_channels=inside, out_channels=channels, kernel=kernel**2, stride=stride, dilation=dilation,
+                in_channels=inside, out_channels=channels, kernel=kernel**2, stride=stride,
             )
         )  # fmt: skip
 

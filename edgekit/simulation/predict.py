@@ -49,11 +49,7 @@ class Prediction:
 
 def predict(device: str, profile: Profile, work: Work, precisions: Sequence[Precision]) -> list[Prediction]:
     """One prediction for each of the profile's speeds in one of ``precisions``."""
-    return [
-        _predict(device, speed, work)
-        for speed in profile.speeds
-        if speed.precision in precisions
-    ]
+    return [_predict(device, speed, work) for speed in profile.speeds if speed.precision in precisions]
 
 
 def constants_ms(speed: Speed) -> Terms:

@@ -44,7 +44,9 @@ def transferred(
         held_out = list(_by_peaks_elsewhere(source, profiles))
         used, key = (source,), replace(source, board=profile.id, runtime=transfer.runtime)
     if not held_out:
-        raise DataError(f"{profile.id}: no other chip was measured with {transfer.of_runtime} to try the transfer on")
+        raise DataError(
+            f"{profile.id}: no other chip was measured with {transfer.of_runtime} to try the transfer on"
+        )
     there = [replace(point, latency_ms=float(point.terms @ constants)) for point in points]
     found = calibration_of(there, NAMES, constants * 1e9, held_out, held_out)
     return key, replace(found, transferred_from=transfer.profile), used
@@ -77,7 +79,9 @@ def _ratios(measured: Profile, wanted: Profile) -> Terms:
     known = [_peaks(profile) for profile in (measured, wanted)]
     for profile, peaks in zip((measured, wanted), known, strict=True):
         if peaks is None:
-            raise DataError(f"profile '{profile.id}': speeds are taken over by peak rates, of which it states not all")
+            raise DataError(
+                f"profile '{profile.id}': speeds are taken over by peak rates, of which it states not all"
+            )
     (arithmetic, traffic), (less_arithmetic, less_traffic) = (peaks for peaks in known if peaks)
     return np.asarray(IN_GROUP @ np.array([arithmetic / less_arithmetic, traffic / less_traffic, 1.0]))
 
@@ -97,7 +101,9 @@ def _pace(points: Sequence[Point], constants: Terms) -> float:
 def _elsewhere(source: Series) -> Iterator[tuple[str, Sequence[Point], str, Terms]]:
     """Every other chip that was measured, family by family, with the constants of ``source`` without that family."""
     points = published()[source]
-    boards = sorted({series.board for series in published() if series.runtime == source.runtime} - {source.board})
+    boards = sorted(
+        {series.board for series in published() if series.runtime == source.runtime} - {source.board}
+    )
     others = {
         board: published()[series]
         for board in boards
@@ -124,5 +130,7 @@ def _by_rows_elsewhere(source: Series, count: int) -> Iterator[HeldOut]:
         for timed in combinations(others, count):
             pace = _pace(timed, constants)
             yield from (
-                HeldOut(point, float(point.terms @ constants) * pace) for point in known if point.family == family
+                HeldOut(point, float(point.terms @ constants) * pace)
+                for point in known
+                if point.family == family
             )

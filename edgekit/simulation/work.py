@@ -39,7 +39,7 @@ _HEXAGON = Unit(
 )
 """Qualcomm's matrix unit. Few models were measured: each term less is a guess less."""
 _DA_VINCI = Unit(block=16)
-"""Huawei's, in half precision: its maps lie in memory in blocks of 16 channels (NC1HWC0), its cube multiplies 16 x 16 x 16."""
+"""Huawei's, in fp16: its maps lie in memory in blocks of 16 channels (NC1HWC0), its cube multiplies 16 x 16 x 16."""
 _UNITS: Mapping[str, Unit] = {"qnn": _HEXAGON, "cann": _DA_VINCI, "hiai": _DA_VINCI}
 DILATED = "dilated"
 """Among what is covered: dilated convolutions, too."""
@@ -88,7 +88,7 @@ class Work:
     def dilated_share(self) -> float:
         """Of all MACs: those of dilated convolutions."""
         amounts = self.by_block[_CORES.block]
-        return float(amounts.dilated @ IS_MACS / max(amounts.terms @ IS_MACS, 1.0))
+        return float(amounts.dilated @ IS_MACS) / max(float(amounts.terms @ IS_MACS), 1.0)
 
 
 def work_by_layer(layers: Sequence[Layer], runtime: str) -> Terms:
