@@ -72,9 +72,9 @@ def _predict(device: str, speed: Speed, work: Work) -> Prediction:
 
 
 def _transferred(speed: Speed) -> Iterator[str]:
-    """The interval is that of transfers already."""
+    """Why, where the interval is that of transfers already."""
     if speed.transferred_from:
-        yield f"taken over from '{speed.transferred_from}', of which models were measured: none was here, or too few"
+        yield f"speeds are taken over from '{speed.transferred_from}', as too few models were measured there"
 
 
 def _strange(speed: Speed, work: Work, shares: dict[str, float], p50: float) -> Iterator[str]:

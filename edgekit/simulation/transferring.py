@@ -37,11 +37,11 @@ def transferred(
     constants, timed = _fitted(points), _timed(profile.id, transfer.runtime)
     if timed and _peaks(profile) is None:
         constants = constants * _pace([point for known in timed.values() for point in known], constants)
-        held_out = list(_by_rows_elsewhere(source, sum(map(len, timed.values()))))
+        held_out = [entry for _, entry in tried_by_rows(transfer, sum(map(len, timed.values())))]
         used, key = (source, *timed), next(iter(timed))
     else:
         constants = constants * _ratios(profiles[transfer.profile], profile)
-        held_out = list(_by_peaks_elsewhere(source, profiles))
+        held_out = [entry for _, entry in tried_by_peaks(transfer, profiles)]
         used, key = (source,), replace(source, board=profile.id, runtime=transfer.runtime)
     if not held_out:
         raise DataError(
@@ -117,20 +117,23 @@ def _elsewhere(source: Series) -> Iterator[tuple[str, Sequence[Point], str, Term
                 yield board, known, family, constants
 
 
-def _by_peaks_elsewhere(source: Series, profiles: Profiles) -> Iterator[HeldOut]:
-    for board, known, family, constants in _elsewhere(source):
-        there = constants * _ratios(profiles[source.board], profiles[board])
-        yield from (HeldOut(point, float(point.terms @ there)) for point in known if point.family == family)
+def tried_by_peaks(transfer: Transfer, profiles: Profiles) -> Iterator[tuple[str, HeldOut]]:
+    """What a transfer by peaks would have said of each other chip that was measured: its profile, and each of its models.
+
+    Neither the chip nor the model's family took part.
+    """
+    for board, known, family, constants in _elsewhere(_series(transfer.profile, transfer.of_runtime)):
+        there = constants * _ratios(profiles[transfer.profile], profiles[board])
+        for point in known:
+            if point.family == family:
+                yield board, HeldOut(point, float(point.terms @ there))
 
 
-def _by_rows_elsewhere(source: Series, count: int) -> Iterator[HeldOut]:
-    """By every choice of ``count`` models of other families that were timed there."""
-    for _, known, family, constants in _elsewhere(source):
-        others = [point for point in known if point.family != family]
-        for timed in combinations(others, count):
+def tried_by_rows(transfer: Transfer, count: int) -> Iterator[tuple[str, HeldOut]]:
+    """The same of a transfer by ``count`` models that were timed there: every choice of such of other families."""
+    for board, known, family, constants in _elsewhere(_series(transfer.profile, transfer.of_runtime)):
+        for timed in combinations([point for point in known if point.family != family], count):
             pace = _pace(timed, constants)
-            yield from (
-                HeldOut(point, float(point.terms @ constants) * pace)
-                for point in known
-                if point.family == family
-            )
+            for point in known:
+                if point.family == family:
+                    yield board, HeldOut(point, float(point.terms @ constants) * pace)
