@@ -24,13 +24,13 @@ from edgekit.simulation.layer import Layer
 from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import FOLDER
 from scripts.branches import Branches, Feature
-from scripts.darknets import darknets
 from scripts.detectors import detectors
 from scripts.encoders import OPENVINO_TOKENS, bert
 from scripts.ncnn_layers import read_param
 from scripts.net import Net, bottlenecks
 from scripts.upscalers import image_to_image
 from scripts.yolo import yolos
+from scripts.yolov4 import yolov4
 
 NCNN = {
     "FastestDet": 352, "alexnet": 227, "blazeface": 128, "mnasnet": 224, "mobilenet": 224, "mobilenet_int8": 224,
@@ -182,9 +182,10 @@ def built() -> Iterator[tuple[str, list[Layer]]]:
         yield name, net.layers
     others: tuple[tuple[str, int, Callable[[Branches], object]], ...] = (
         ("resnet50-v2-7", 224, resnet50_v2),
+        ("yolov4", 608, yolov4),
         ("bert-base-cased", 1, partial(bert, tokens=OPENVINO_TOKENS)),
     )
-    for name, side, draw in (*yolos(), *detectors(), *image_to_image(), *darknets(), *berts(), *others):
+    for name, side, draw in (*yolos(), *detectors(), *image_to_image(), *berts(), *others):
         branches = Branches(side)
         draw(branches)
         yield name, branches.layers
