@@ -93,7 +93,7 @@ def _facts(item: Prediction) -> dict[str, Any]:
 
 
 def _print(found: list[Prediction], limit: float | None) -> None:
-    columns = ("target~", "runtime", "prec.", "thr.>", "ms>", "4 of 5 in>", "error\n%>")
+    columns = ("target~", "runtime", "prec", "thr.>", "ms>", "4 of 5 in>", "error\n%>")
     print_table(columns, [_row(item, limit) for item in found])
     print_wrapped(f"measured with {_versions(found)}")
     note(
@@ -143,7 +143,7 @@ def _row(item: Prediction, limit: float | None) -> tuple[str, ...]:
         speed.runtime,
         speed.precision,
         str(speed.threads or "-"),
-        f"{marks} {_short(latency.p50)}".lstrip(),
+        f"{marks}{_short(latency.p50)}",
         f"{_short(latency.low)}-{_short(latency.high)}",
         f"{speed.error_pct.median:.0f}/{speed.error_pct.p90:.0f}",
     )
