@@ -124,6 +124,7 @@ def new_boards(runtime: str, precision: str, *, recommended: bool) -> Iterator[f
     [
         ("tflite", 0.10, 0.30),
         ("armnn", 0.10, 0.30),
+        ("qnn", 0.30, 0.85),
         pytest.param("ncnn", 0.10, 0.32, marks=pytest.mark.slow),
     ],
 )
