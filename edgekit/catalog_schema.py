@@ -186,11 +186,23 @@ class Speed(FittedSpeed):
 
     precision: Precision
     covered: tuple[str, ...]
-    """The terms that the measured models have any of."""
+    """The terms that the measured models have any of, and ``dilated``: enough of them have dilated convolutions."""
+    transferred_from: Id | None = None
+    """The profile of the chip whose measurements these are, brought here by what both chips can do."""
 
 
 class CountedSpeed(FittedSpeed):
     """What predictions from emulated instructions and cache misses are made with, at every precision."""
+
+
+class Transfer(Strict):
+    """Speeds that are to be taken from another chip of the same architecture, as too little was measured of this one."""
+
+    runtime: PredictedRuntime
+    profile: Id
+    """The chip that was measured."""
+    of_runtime: PredictedRuntime
+    """What it was measured with."""
 
 
 class Profile(Strict):
@@ -203,6 +215,7 @@ class Profile(Strict):
     cpu: Cpu
     memory: MemorySystem
     accelerators: tuple[Accelerator, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
     speeds: tuple[Speed, ...] = ()
     counted_speeds: tuple[CountedSpeed, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)

@@ -19,9 +19,11 @@ ArtifactFormat = Literal["onnx", "ort", "openvino-ir", "tflite", "tflite-ethos-u
 RuntimeId = Literal[
     "onnxruntime", "openvino", "litert", "tflite-runtime", "tflite-micro", "cann", "mindspore-lite", "rknn",
 ]  # fmt: skip
-PredictedRuntime = Literal[RuntimeId, "tflite", "tflite-xnnpack", "armnn", "ncnn", "paddle-lite", "qnn"]
+PredictedRuntime = Literal[
+    RuntimeId, "tflite", "tflite-xnnpack", "armnn", "ncnn", "paddle-lite", "qnn", "hiai"
+]
 """Runtimes whose speed is known: what targets run, and what others published. ``tflite`` computes with ruy,
-``qnn`` on the NPUs of Qualcomm's chips."""
+``qnn`` on the NPUs of Qualcomm's chips, ``hiai`` on those of Kirin phones."""
 SAME_FILES: Mapping[RuntimeId, RuntimeId] = {"tflite-runtime": "litert"}
 """The older runtime of a board runs what is made for, and verified with, its successor."""
 Arch = Literal["x86_64", "aarch64", "armv7l", "armv8.1-m"]

@@ -6,6 +6,7 @@ Activations are no layers, as whatever makes their input computes them, but for 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -39,10 +40,12 @@ class Branches(Net):
         *,
         depthwise: bool = False,
         bare: bool = False,
+        dilation: int = 1,
     ) -> Feature:
         """A convolution of ``x``, ``bare``: without its activation."""
         self.channels, self.side = x
         self.conv(channels, kernel, stride, depthwise=depthwise)
+        self.layers[-1] = replace(self.layers[-1], dilation=dilation)
         made = Feature(self.channels, self.side)
         return self.add(made) if self.swish and not bare else made
 

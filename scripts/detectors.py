@@ -1,4 +1,4 @@
-"""Lay out the other detectors that published measurements name: two SSDs and two RetinaFaces."""
+"""Lay out the other detectors that published measurements name: three SSDs and two RetinaFaces."""
 
 from __future__ import annotations
 
@@ -44,6 +44,30 @@ def ssd_resnet34(net: Branches) -> None:
         x = net.of(net.of(x, inside), channels, 3, stride)
         found.append(x)
     _ssd_heads(net, found, anchors=(4, 6, 6, 6, 4, 4), classes=81, kernel=3, strides=(3, 3, 3, 3, 3, 3))
+
+
+def ssd_resnet34_300(net: Branches) -> None:
+    """The same as MLPerf trains it for 300 x 300: one stride less, and a last map without padding."""
+    x = net.pooled(net.of(Feature(3, net.side), 64, 7, 2), 2)
+    for channels, repeats, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 1)):
+        for index in range(repeats):
+            if index == 0 and channels != x.channels:
+                net.of(x, channels, 1, stride)
+            x = net.add(net.of(net.of(x, channels, 3, stride if index == 0 else 1), channels, 3))
+    found = [x]
+    for inside, channels, side in (
+        (256, 512, 19),
+        (256, 512, 10),
+        (128, 256, 5),
+        (128, 256, 3),
+        (128, 256, 1),
+    ):
+        net.of(x, inside)
+        net.channels, net.side = inside, side
+        net.conv(channels, 3)
+        x = Feature(channels, side)
+        found.append(x)
+    _ssd_heads(net, found, anchors=(4, 6, 6, 6, 4, 4), classes=81, kernel=3)
 
 
 def _ssd_heads(
@@ -110,5 +134,6 @@ def detectors() -> Iterator[tuple[str, int, Callable[[Branches], object]]]:
     """Name, side of the input, and what lays the layers on ``Branches`` of that side."""
     yield "ssd_mobilenet_v1_coco", 300, ssd_mobilenet_v1
     yield "ssd-resnet34-1200", 1200, ssd_resnet34
+    yield "ssd_resnet34", 300, ssd_resnet34_300
     yield "RetinaFace_mobile320", 320, retinaface_mobilenet
     yield "RetinaFace_resnet50_320", 320, retinaface_resnet50

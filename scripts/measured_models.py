@@ -4,8 +4,8 @@
     python -m scripts.exported_models exported
     python -m scripts.measured_models ncnn/benchmark/models exported
 
-ncnn's models are read from its own files, PaddleOCR's detector from the zoo's, some of Qualcomm's from what PyTorch's
-libraries export (``scripts/exported_models.py`` says what that needs); the others are built as their papers and
+ncnn's models are read from its own files, PaddleOCR's detector from the zoo's, many that NPUs were timed with from what
+PyTorch's libraries export (``scripts/exported_models.py`` says what that needs); the others are built as their papers and
 repositories have them (those of TensorFlow with 1,001 classes, "same" padding, BatchNorm folded).
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +25,12 @@ from edgekit.simulation.layers import layers_of
 from edgekit.simulation.published import FOLDER
 from scripts.branches import Branches, Feature
 from scripts.detectors import detectors
-from scripts.encoders import bert_base
+from scripts.encoders import OPENVINO_TOKENS, bert
 from scripts.ncnn_layers import read_param
 from scripts.net import Net, bottlenecks
 from scripts.upscalers import image_to_image
 from scripts.yolo import yolos
+from scripts.yolov4 import yolov4
 
 NCNN = {
     "FastestDet": 352, "alexnet": 227, "blazeface": 128, "mnasnet": 224, "mobilenet": 224, "mobilenet_int8": 224,
@@ -165,16 +166,48 @@ def architectures() -> Iterator[tuple[str, int, Callable[[Net], None]]]:
     yield "resnet50_v1.5", 224, resnet50
 
 
+def berts() -> Iterator[tuple[str, int, Callable[[Branches], object]]]:
+    """Those of stated lengths, as Ascend's model zoo has them: RoBERTa's body is BERT's."""
+    for tokens in (16, 32, 64, 128):
+        yield f"bert_base_{tokens}", 1, partial(bert, tokens=tokens)
+    for tokens in (16, 32, 64):
+        yield f"albert_base_{tokens}", 1, partial(bert, tokens=tokens, embedded=128)
+    yield "bert_large_64", 1, partial(bert, tokens=64, width=1024, blocks=24)
+
+
 def built() -> Iterator[tuple[str, list[Layer]]]:
     for name, side, lay in architectures():
         net = Net(side)
         lay(net)
         yield name, net.layers
-    others = (("resnet50-v2-7", 224, resnet50_v2), ("bert-base-cased", 1, bert_base))
-    for name, side, draw in (*yolos(), *detectors(), *image_to_image(), *others):
+    others: tuple[tuple[str, int, Callable[[Branches], object]], ...] = (
+        ("resnet50-v2-7", 224, resnet50_v2),
+        ("yolov4", 608, yolov4),
+        ("bert-base-cased", 1, partial(bert, tokens=OPENVINO_TOKENS)),
+    )
+    for name, side, draw in (*yolos(), *detectors(), *image_to_image(), *berts(), *others):
         branches = Branches(side)
         draw(branches)
         yield name, branches.layers
+
+
+FRAMES = {"ascend/tsn": 75}
+"""Exported of one frame, and timed with as many at once."""
+
+
+def exported_models(folder: Path) -> Iterator[tuple[str, Sequence[Layer]]]:
+    """As they were timed; named after their folder."""
+    for path in folder.glob("*/*.onnx"):
+        name = f"{path.parent.name}/{path.stem}"
+        yield name, repeated(layers_of(load_model(path)), FRAMES.get(name, 1))
+
+
+def repeated(layers: Sequence[Layer], count: int) -> Sequence[Layer]:
+    """For ``count`` inputs at once: weights are read once."""
+    return [
+        replace(layer, macs=count * layer.macs, reads=count * layer.reads, writes=count * layer.writes)
+        for layer in layers
+    ]
 
 
 def main(folder: Path, exported: Path) -> None:
@@ -182,7 +215,7 @@ def main(folder: Path, exported: Path) -> None:
     models |= {name: read_param(folder / f"{name}.param", side) for name, side in NCNN.items()}
     detector = load_model(resolve("ppocrv4-det"), {"x": (1, 3, 480, 480)})
     models["ppocrv4_det"] = layers_of(detector)  # of the side that Rockchip timed it with
-    models |= {f"qai/{path.stem}": layers_of(load_model(path)) for path in exported.glob("*.onnx")}
+    models |= dict(exported_models(exported))
     columns = [item.name for item in fields(Layer) if item.compare]
     with (FOLDER / "models.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -115,7 +115,7 @@ def _convolution(step: Step) -> Result:
     layer = Layer(
         kind=convolution_kind(channels, groups, kernel**2), macs=macs, weights=weights,
         reads=math.prod(step.inputs[0]), writes=math.prod(made), in_channels=channels, out_channels=outside,
-        kernel=kernel**2, stride=stride,
+        kernel=kernel**2, stride=stride, dilation=dilation,
     )  # fmt: skip
     return [made], [layer]
 

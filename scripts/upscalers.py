@@ -117,14 +117,16 @@ def u2net(net: Branches) -> None:
 
 def _u_block(net: Branches, x: Feature, height: int, inside: int, channels: int) -> Feature:
     entered = net.of(x, channels, 3)
-    x, kept = entered, []
-    for level in range((height or 4) - 1):
-        x = net.of(net.pooled(x, 2) if height and level else x, inside, 3)
+    x, kept, levels = entered, [], (height or 4) - 1
+    for level in range(levels):
+        apart = 1 if height else 2**level
+        x = net.of(net.pooled(x, 2) if height and level else x, inside, 3, dilation=apart)
         kept.append(x)
-    x = net.of(x, inside, 3)
+    x = net.of(x, inside, 3, dilation=2 if height else 2**levels)
     for level, beside in enumerate(reversed(kept), start=1):
         both = net.concat(_enlarged(net, x, beside.side), beside)
-        x = net.of(both, channels if level == len(kept) else inside, 3)
+        apart = 1 if height else 2 ** (levels - level)
+        x = net.of(both, channels if level == levels else inside, 3, dilation=apart)
     return net.add(entered)
 
 
@@ -141,9 +143,10 @@ def deeplab_v3_plus(net: Branches) -> None:
     for expand, channels, repeats, stride in ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
                                               (6, 160, 3, 1), (6, 320, 1, 1)):  # fmt: skip
         for index in range(repeats):
-            x = _inverted(net, x, expand, channels, stride if index == 0 else 1)
+            apart = 2 if channels == 320 or (channels == 160 and index) else 1
+            x = _inverted(net, x, expand, channels, stride if index == 0 else 1, apart)
         low = x if channels == 24 else low
-    parts = [net.of(x, 256), *(net.of(x, 256, 3) for _ in range(3))]  # the latter dilated
+    parts = [net.of(x, 256), *(net.of(x, 256, 3, dilation=apart) for apart in (6, 12, 18))]
     net.pooled(x, x.side)
     net.of(Feature(x.channels, 1), 256)
     net.move(parts[0].elements)  # one place for all
@@ -153,9 +156,9 @@ def deeplab_v3_plus(net: Branches) -> None:
     _enlarged(net, x, side)
 
 
-def _inverted(net: Branches, x: Feature, expand: int, channels: int, stride: int) -> Feature:
+def _inverted(net: Branches, x: Feature, expand: int, channels: int, stride: int, dilation: int) -> Feature:
     wide = net.of(x, expand * x.channels) if expand > 1 else x
-    made = net.of(net.of(wide, wide.channels, 3, stride, depthwise=True), channels)
+    made = net.of(net.of(wide, wide.channels, 3, stride, depthwise=True, dilation=dilation), channels)
     return net.add(made) if made == x else made
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from edgekit.simulation import Prediction
     from edgekit.vocabulary import Precision
 
+_REASONS = 3
+"""For marks that are told; --json has all."""
+
 
 def estimate(
     model: ModelArgument,
@@ -90,15 +93,16 @@ def _facts(item: Prediction) -> dict[str, Any]:
 
 
 def _print(found: list[Prediction], limit: float | None) -> None:
-    columns = ("target~", "runtime", "prec.", "thr.>", "ms>", "4 of 5 in>", "error\n%>")
+    columns = ("target~", "runtime", "prec", "thr.>", "ms>", "4 of 5 in>", "error\n%>")
     print_table(columns, [_row(item, limit) for item in found])
     print_wrapped(f"measured with {_versions(found)}")
     note(
         "predicted from the graph; error: median / 90th percentile for families of models that the fit had not seen"
     )
     if any(not item.in_domain for item in found):
-        reasons = {reason: item.device for item in found for reason in item.outside}
-        note(f"?: unlike what was measured there, interval widened: {next(iter(reasons))}")
+        reasons = list(dict.fromkeys(item.outside[0] for item in found if item.outside))
+        for reason in reasons[:_REASONS]:
+            note(f"?: less sure, interval widened: {reason}")
     if limit is not None and any(item.latency_ms.high >= limit for item in found):
         note(f"~: the interval reaches over {limit:g} ms")
     _print_memory(found)
@@ -139,7 +143,7 @@ def _row(item: Prediction, limit: float | None) -> tuple[str, ...]:
         speed.runtime,
         speed.precision,
         str(speed.threads or "-"),
-        f"{marks} {_short(latency.p50)}".lstrip(),
+        f"{marks}{_short(latency.p50)}",
         f"{_short(latency.low)}-{_short(latency.high)}",
         f"{speed.error_pct.median:.0f}/{speed.error_pct.p90:.0f}",
     )

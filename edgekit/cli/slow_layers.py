@@ -63,7 +63,7 @@ def print_slow_layers(target: str, found: list[TimeByLayer]) -> None:
     for item in found:
         print_wrapped(f"{_precision(item)}: {_whole(item)}; {_kinds(item)}")
         for reason in item.prediction.outside:
-            note(f"?: unlike what was measured on {target}, interval widened: {reason}")
+            note(f"?: less sure of {target}, interval widened: {reason}")
 
 
 def _shares(slow: LayerTime, others: list[dict[int, float]]) -> list[str]:

@@ -58,6 +58,8 @@ class TfliteOperator:
     outputs: tuple[int, ...]
     transposed: bool = False
     """BATCH_MATMUL only: the left side is transposed."""
+    dilation: int = 1
+    """CONV_2D and DEPTHWISE_CONV_2D only: how far apart the window's positions lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ class _Reader:
             inputs=self._list(operator.Inputs, operator.InputsLength()),
             outputs=outputs,
             transposed=builtin == schema.BuiltinOperator.BATCH_MATMUL and _adj_x(operator),
+            dilation=_dilation(operator),
         )
 
     def _metadata_licence(self) -> str | None:
@@ -256,6 +259,21 @@ def _builtin_name(code: int) -> str:
     if code not in _builtin_names():
         raise ValueError(f"builtin operator {code} is newer than this version of edgekit's LiteRT")
     return _builtin_names()[code]
+
+
+_WINDOWS = {
+    schema.BuiltinOptions.Conv2DOptions: schema.Conv2DOptions,
+    schema.BuiltinOptions.DepthwiseConv2DOptions: schema.DepthwiseConv2DOptions,
+}
+
+
+def _dilation(operator: Any) -> int:
+    table, kind = operator.BuiltinOptions(), _WINDOWS.get(operator.BuiltinOptionsType())
+    if table is None or kind is None:
+        return 1
+    options = kind()
+    options.Init(table.Bytes, table.Pos)
+    return int(max(options.DilationHFactor(), options.DilationWFactor()))
 
 
 def _adj_x(operator: Any) -> bool:

@@ -77,7 +77,8 @@ def kind_words(layer: Layer) -> str:
     """What a layer is, for people: ``conv 3x3``, ``depthwise``."""
     if layer.kind == "conv":
         side = round(layer.kernel**0.5)
-        return f"conv {side}x{side}" if side * side == layer.kernel else f"conv of {layer.kernel}"
+        words = f"conv {side}x{side}" if side * side == layer.kernel else f"conv of {layer.kernel}"
+        return f"dilated {words}" if layer.is_dilated else words
     return _KINDS.get(layer.kind, layer.kind)
 
 
@@ -86,16 +87,17 @@ def times_on(
 ) -> list[TimeByLayer]:
     """In floats and in integers, where ``precisions`` holds them and the profile has constants.
 
-    By the runtime that is nearest to one of the target's own; where none is near, by the fastest that was measured.
-    Of several numbers of threads, the target's.
+    By the runtime that is nearest to one of the target's own; where none is near, by the fastest that was measured,
+    rather than by what was taken over from another chip. Of several numbers of threads, the target's.
     """
     found = predict(target.id, profile, Work.of(layers), precisions)
     names = [name for runtime in target.runtimes for name in akin(runtime.id)]
 
-    def rank(item: Prediction) -> tuple[int, bool, float]:
+    def rank(item: Prediction) -> tuple[int, bool, bool, float]:
         runtime, threads = item.speed.runtime, item.speed.threads
         near = names.index(runtime) if runtime in names else len(names)
-        return near, threads not in (target.threads, None), item.latency_ms.p50
+        is_foreign = item.speed.transferred_from is not None
+        return near, is_foreign, threads not in (target.threads, None), item.latency_ms.p50
 
     nearest: dict[bool, Prediction] = {}
     for item in sorted(found, key=rank):

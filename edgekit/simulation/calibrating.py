@@ -11,12 +11,15 @@ import numpy as np
 from edgekit.simulation.crossing import HeldOut, Point, cross_validate, points_of
 from edgekit.simulation.fitting import fit_constants, fit_population
 from edgekit.simulation.terms import NAMES
+from edgekit.simulation.work import DILATED
 
 Key = TypeVar("Key", bound=Hashable)
 _WITHIN = 0.9
 """Share of held-out measurements inside the interval; ten points over what is promised, as ranks are estimates."""
 _OWN = 12
 """With fewer held-out measurements of its own, a series takes the interval of all."""
+_DILATED_SHARE, _FAMILIES_WITH = 0.1, 3
+"""Share of the MACs, and families of models with as much, that make dilated convolutions known: one family is no rule."""
 _DIGITS = 5
 
 
@@ -32,6 +35,8 @@ class Calibration:
     p90_pct: float
     interval_factor: float
     latency_ms: tuple[float, float]
+    transferred_from: str | None = None
+    """The profile of another chip, whose measurements these are."""
 
 
 def calibrate(population: Mapping[Key, Sequence[Point]], wanted: Iterable[Key]) -> Mapping[Key, Calibration]:
@@ -82,7 +87,9 @@ def _named(names: Sequence[str], constants: np.ndarray) -> dict[str, float]:
 
 def _covered(names: Sequence[str], points: Sequence[Point]) -> tuple[str, ...]:
     total = np.array([point.terms for point in points]).sum(axis=0)
-    return tuple(name for name, value in zip(names, total.tolist(), strict=True) if value > 0)
+    found = tuple(name for name, value in zip(names, total.tolist(), strict=True) if value > 0)
+    dilated = {point.family for point in points if point.dilated_share > _DILATED_SHARE}
+    return (*found, DILATED) if len(dilated) >= _FAMILIES_WITH else found
 
 
 def _percent(entries: Sequence[HeldOut], quantile: float) -> float:

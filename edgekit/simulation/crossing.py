@@ -26,6 +26,8 @@ class Point:
     terms: Terms
     noise: float = NOISE
     """Standard deviation of the logarithm, as its source measures."""
+    dilated_share: float = 0.0
+    """Of its MACs: what dilated convolutions compute."""
 
 
 @dataclass(frozen=True, slots=True)

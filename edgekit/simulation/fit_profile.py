@@ -15,6 +15,7 @@ from edgekit.simulation.count_points import counted_series
 from edgekit.simulation.crossing import Point
 from edgekit.simulation.own_rows import read_rows
 from edgekit.simulation.published import Origin, Series, nearest_population, origins, published
+from edgekit.simulation.transferring import transferred
 from edgekit.simulation.writing import Speeds, Voucher, with_speeds
 
 _FITTED: Mapping[Speeds, str] = {
@@ -33,26 +34,32 @@ class FittedProfile:
     """By the series in floats; those in integers are in them."""
 
 
-def fit_published(profile: Profile, text: str) -> FittedProfile:
+def fit_published(profile: Profile, text: str, profiles: Mapping[str, Profile]) -> FittedProfile:
     """``text`` of ``profile`` with speeds fitted to what was published of it; DataError where nothing was.
 
-    From emulated counts as well, where the profile's core was counted.
+    From emulated counts as well, where the profile's core was counted, and from other chips among ``profiles`` where
+    its own file names them.
     """
-    wanted = chosen(published(), profile.id)
-    if not wanted:
+    taken_over = {transfer.runtime for transfer in profile.transfers}
+    wanted = [series for series in chosen(published(), profile.id) if series.runtime not in taken_over]
+    if not wanted and not profile.transfers:
         boards = sorted({series.board for series in published()})
         raise DataError(
             f"nothing was published of '{profile.id}'; measure a few models there and give them with --rows. "
             f"Published: {', '.join(boards)}"
         )
-    found = _calibrated({series: published()[series] for series in wanted})
+    found: Mapping[Series, Calibration] = _calibrated({series: published()[series] for series in wanted})
     counted = counted_series(profile)
     clock_hz = profile.cpu.clusters[0].clock_hz
     by_counts = {
         series[0]: calibrate_counts(points, clock_hz) for series, points in counted.items() if clock_hz
     }
+    standing: list[tuple[Series, ...]] = [(series,) for series in found]
+    for transfer in profile.transfers:
+        series, calibration, used = transferred(profile, transfer, profiles)
+        found, standing = {**found, series: calibration}, [*standing, used]
     vouchers = [
-        *_vouchers("speeds", [(series,) for series in found]),
+        *_vouchers("speeds", standing),
         *_vouchers("counted_speeds", list(counted)),
     ]
     new = with_speeds(text, {"speeds": found, "counted_speeds": by_counts}, vouchers)

@@ -30,6 +30,12 @@ class Layer:
     kernel: int = 0
     """Positions of the window, e.g. 9 for 3 x 3."""
     stride: int = 0
+    dilation: int = 1
+    """How far apart a window's positions lie: above 1 a convolution is dilated."""
+
+    @property
+    def is_dilated(self) -> bool:
+        return self.dilation > 1
 
     @property
     def moved(self) -> int:

@@ -65,7 +65,12 @@ def _convolution(node: onnx.NodeProto, scope: Scope) -> Layer:
         out_channels=made[1],
         kernel=kernel,
         stride=1 if node.op_type == "ConvTranspose" else stride_of(given[-1], made[-1]),
+        dilation=_dilation(node) if kernel > 1 else 1,
     )
+
+
+def _dilation(node: onnx.NodeProto) -> int:
+    return max((step for item in node.attribute if item.name == "dilations" for step in item.ints), default=1)
 
 
 def _product(node: onnx.NodeProto, scope: Scope) -> Layer:

@@ -42,8 +42,9 @@ def read_rows(path: Path, board: str) -> Mapping[Series, tuple[Point, ...]]:
         name = row["model"]
         if name not in work:
             work[name] = Work.of(layers_of(load_model(path.parent / name)))
-        terms = work[name].on(series.runtime)
-        found[series].append(Point(name, row.get("family") or name, latency_ms, terms))
+        done, family = work[name], row.get("family") or name
+        terms = done.on(series.runtime)
+        found[series].append(Point(name, family, latency_ms, terms, dilated_share=done.dilated_share))
     for series, points in found.items():
         if len({point.family for point in points}) < LEAST_POINTS + 1:
             raise DataError(

@@ -10,10 +10,10 @@ import numpy as np
 from edgekit.catalog_schema import FittedSpeed, Profile, Speed
 from edgekit.simulation.memory import MemoryPrediction
 from edgekit.simulation.terms import NAMES, Terms
-from edgekit.simulation.work import Work
+from edgekit.simulation.work import DILATED, Work
 from edgekit.vocabulary import Precision
 
-_STRANGE_SHARE = 0.05
+STRANGE_SHARE = 0.05
 """Share of the time that may come from work the calibration had none of."""
 _BEYOND = 3.0
 """How far outside the measured latencies a prediction may lie."""
@@ -49,11 +49,7 @@ class Prediction:
 
 def predict(device: str, profile: Profile, work: Work, precisions: Sequence[Precision]) -> list[Prediction]:
     """One prediction for each of the profile's speeds in one of ``precisions``."""
-    return [
-        _predict(device, speed, work.on(speed.runtime))
-        for speed in profile.speeds
-        if speed.precision in precisions
-    ]
+    return [_predict(device, speed, work) for speed in profile.speeds if speed.precision in precisions]
 
 
 def constants_ms(speed: Speed) -> Terms:
@@ -61,29 +57,41 @@ def constants_ms(speed: Speed) -> Terms:
     return np.array([speed.constants_ps.get(name, 0.0) for name in NAMES]) / 1e9
 
 
-def _predict(device: str, speed: Speed, terms: Terms) -> Prediction:
-    times_ms = constants_ms(speed) * terms
+def _predict(device: str, speed: Speed, work: Work) -> Prediction:
+    times_ms = constants_ms(speed) * work.on(speed.runtime)
     p50 = float(times_ms.sum())
     shares = {name: time / p50 for name, time in zip(NAMES, times_ms.tolist(), strict=True) if time > 0}
-    outside = tuple(_strange(speed, terms, shares, p50))
+    strange = tuple(_strange(speed, work, shares, p50))
     return Prediction(
         device=device,
         speed=speed,
-        latency_ms=interval(speed.interval_factor, p50, outside),
-        outside=outside,
+        latency_ms=interval(speed.interval_factor, p50, strange),
+        outside=(*_transferred(speed), *strange),
         shares=shares,
     )
 
 
-def _strange(speed: Speed, terms: Terms, shares: dict[str, float], p50: float) -> Iterator[str]:
+def _transferred(speed: Speed) -> Iterator[str]:
+    """Why, where the interval is that of transfers already."""
+    if speed.transferred_from:
+        yield f"speeds are taken over from '{speed.transferred_from}', as too few models were measured there"
+
+
+def _strange(speed: Speed, work: Work, shares: dict[str, float], p50: float) -> Iterator[str]:
     strange = [
         name
-        for name, amount in zip(NAMES, terms.tolist(), strict=True)
-        if amount > 0 and name not in speed.covered and shares.get(name, 0.0) > _STRANGE_SHARE
+        for name, amount in zip(NAMES, work.on(speed.runtime).tolist(), strict=True)
+        if amount > 0 and name not in speed.covered and shares.get(name, 0.0) > STRANGE_SHARE
     ]
     if strange:
         share = sum(shares[name] for name in strange)
         yield f"{share:.0%} of the time is work that no measured model had: {', '.join(strange)}"
+    dilated = float(constants_ms(speed) @ work.dilated_on(speed.runtime)) / p50
+    if dilated > STRANGE_SHARE and DILATED not in speed.covered:
+        yield (
+            f"{dilated:.0%} of the time is dilated convolutions, which may take several times as long: "
+            "too few models with them were measured"
+        )
     yield from beyond(speed, p50)
 
 

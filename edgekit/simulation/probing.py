@@ -13,6 +13,11 @@ from edgekit.simulation.published import nearest_population
 from edgekit.simulation.terms import GUESS, Terms
 from edgekit.vocabulary import Precision
 
+_BEYOND = 0.6
+"""Standard deviation of what constants do not say of a latency's logarithm."""
+_ALIKE = 0.3
+"""Distance of models (Hellinger's times the square root of 2, between shares of time) up to which that is alike."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
@@ -29,33 +34,45 @@ def choose_probes(
     """The best ``count`` of ``candidates``, the most telling first; what was chosen before is measured already.
 
     ``others``: models by terms, whose latencies one wants to know. Each next probe is the one after which the mean
-    variance of their logarithms is least: V-optimal design (Fedorov 1972), greedily, at the population's mean.
+    variance of their logarithms is least: V-optimal design (Fedorov 1972), greedily, at the population's mean. A
+    logarithm is what constants say and what they do not: the latter is taken as a Gaussian process over models, alike
+    where models spend their time alike, so that a model unlike all others tells of itself alone.
     """
-    left = {name: _slope(terms, population) for name, terms in candidates.items()}
-    wanted = np.array([_slope(terms, population) for terms in others])
-    known, chosen = population.precision, list[Probe]()
-    while left and len(chosen) < count:
-        unsure = {name: _unsure(known + _told(slope), wanted) for name, slope in left.items()}
-        name = min(unsure, key=lambda candidate: unsure[candidate])
-        known = known + _told(left.pop(name))
-        chosen.append(Probe(name=name, unsure=unsure[name]))
-    return tuple(chosen)
+    names, count = list(candidates), min(count, len(candidates))
+    probes, wanted = (_slopes(models, population) for models in (np.array(list(candidates.values())), others))
+    between = _covariance(probes, probes, population) + NOISE**2 * np.eye(len(names))
+    across = _covariance(wanted, probes, population)
+    before = np.array([_covariance(one, one, population)[0, 0] for one in wanted[:, None]])
+    chosen = list[int]()
+    unsure = list[float]()
+    for _ in range(count):
+        left = [place for place in range(len(names)) if place not in chosen]
+        after = {place: _variance(between, across, before, [*chosen, place]) for place in left}
+        best = min(left, key=lambda place: after[place])
+        chosen.append(best)
+        unsure.append(after[best] ** 0.5)
+    return tuple(Probe(name=names[place], unsure=left) for place, left in zip(chosen, unsure, strict=True))
 
 
-def _slope(terms: Terms, population: Population) -> Array:
-    """How the logarithm of a latency goes with those of the constants: the share of each term in it."""
-    parts = terms * GUESS * np.exp(population.mean)
-    return np.asarray(parts / parts.sum())
+def _slopes(models: Array, population: Population) -> Array:
+    """How the logarithm of each latency goes with those of the constants: the share of each term in it."""
+    parts = models * GUESS * np.exp(population.mean)
+    return np.asarray(parts / parts.sum(axis=1, keepdims=True))
 
 
-def _told(slope: Array) -> Array:
-    """What one measurement adds to what is known."""
-    return np.outer(slope, slope) / NOISE**2
+def _covariance(these: Array, those: Array, population: Population) -> Array:
+    """Of the logarithms of latencies: by the constants, and by what is beyond them."""
+    by_constants = these @ np.linalg.inv(population.precision) @ those.T
+    apart = np.sqrt(these)[:, None] - np.sqrt(those)[None]
+    alike = np.exp(-(apart**2).sum(axis=2) / (2 * _ALIKE**2))
+    return np.asarray(by_constants + _BEYOND**2 * alike)
 
 
-def _unsure(known: Array, wanted: Array) -> float:
-    variances = np.einsum("ij,jk,ik->i", wanted, np.linalg.inv(known), wanted)
-    return float(np.sqrt(variances.mean()))
+def _variance(between: Array, across: Array, before: Array, measured: list[int]) -> float:
+    """The mean of what is left of ``before`` once the probes in ``measured`` are."""
+    told = across[:, measured]
+    known = np.linalg.solve(between[np.ix_(measured, measured)], told.T)
+    return float((before - np.einsum("ij,ji->i", told, known)).mean())
 
 
 def recommend(

@@ -96,6 +96,8 @@ NAMES = tuple(TERMS)
 GUESS: Terms = np.array([term.guess for term in TERMS.values()])
 IN_GROUP: Terms = np.array([[term.group == group for group in GROUPS] for term in TERMS.values()], float)
 """Terms by groups."""
+IS_MACS: Terms = IN_GROUP[:, GROUPS.index("arithmetic")]
+"""1 for each term that counts MACs."""
 
 
 def terms_of(layers: Iterable[Layer]) -> Terms:

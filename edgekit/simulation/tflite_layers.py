@@ -64,6 +64,7 @@ def _convolution(graph: TfliteGraph, operator: TfliteOperator) -> Layer:
         out_channels=made[-1],
         kernel=kernel,
         stride=1 if operator.op == "TRANSPOSE_CONV" else stride_of(given[2], made[2]),
+        dilation=operator.dilation if kernel > 1 else 1,
     )
 
 

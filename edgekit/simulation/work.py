@@ -1,70 +1,125 @@
-"""How much work a graph is to each runtime: Qualcomm's NPU computes whole blocks of channels, and tells few kinds apart."""
+"""How much work a graph is to each runtime: NPUs compute whole blocks of channels, and Qualcomm's tells few kinds apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from edgekit.simulation.layer import Layer
-from edgekit.simulation.terms import NAMES, Terms, terms_by_layer
+from edgekit.simulation.terms import IS_MACS, NAMES, Terms, terms_by_layer
 
-_IN_BLOCKS = frozenset({"qnn"})
-_BLOCK = 32
-"""Channels that Hexagon's matrix unit computes at once: fewer take as long."""
-_COUNTS_AS: Mapping[str, str | None] = {
-    "conv_first": "conv",
-    "conv_3x3": "conv",
-    "grouped": "depthwise",
-    "dense_weights": "weights",
-    "product_out": "product_in",
-    "conv_elements": "product_in",
-    "depthwise_elements": "product_in",
-    "pool": "elementwise",
-    "unfolded": None,
-    "small": None,
-}
-"""What a unit for matrices has no kernels of its own for. Few models were measured: each term less is a guess less."""
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a runtime computes products with."""
+
+    block: int = 1
+    """Channels that it computes at once: fewer take as long."""
+    counts_as: Mapping[str, str | None] = field(default_factory=dict)
+    """Terms that it has no kernels of its own for, and those that they are joined to."""
+
+
+_CORES = Unit()
+_HEXAGON = Unit(
+    block=32,
+    counts_as={
+        "conv_first": "conv",
+        "conv_3x3": "conv",
+        "grouped": "depthwise",
+        "dense_weights": "weights",
+        "product_out": "product_in",
+        "conv_elements": "product_in",
+        "depthwise_elements": "product_in",
+        "pool": "elementwise",
+        "unfolded": None,
+        "small": None,
+    },
+)
+"""Qualcomm's matrix unit. Few models were measured: each term less is a guess less."""
+_DA_VINCI = Unit(block=16)
+"""Huawei's, in fp16: its maps lie in memory in blocks of 16 channels (NC1HWC0), its cube multiplies 16 x 16 x 16."""
+_UNITS: Mapping[str, Unit] = {"qnn": _HEXAGON, "cann": _DA_VINCI, "hiai": _DA_VINCI}
+DILATED = "dilated"
+"""Among what is covered: dilated convolutions, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """The terms of one graph as one kind of unit computes them."""
+
+    terms: Terms
+    dilated: Terms
+    """Those of them that are of dilated convolutions, which no term tells from others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The terms of one graph."""
+    """How much work one graph is to every kind of unit."""
 
-    usual: Terms
-    in_blocks: Terms
+    by_block: Mapping[int, Amounts]
 
     @classmethod
     def of(cls, layers: Sequence[Layer]) -> Work:
-        return cls(terms_by_layer(layers).sum(axis=0), _by_layer_in_blocks(layers).sum(axis=0))
+        is_dilated = np.array([layer.is_dilated for layer in layers])
+        counted = {unit.block: _counted(layers, unit) for unit in (_CORES, *_UNITS.values())}
+        return cls(
+            {
+                block: Amounts(terms=terms.sum(axis=0), dilated=terms[is_dilated].sum(axis=0))
+                for block, terms in counted.items()
+            }
+        )
+
+    @property
+    def usual(self) -> Terms:
+        """As a processor's cores compute it."""
+        return self.by_block[_CORES.block].terms
 
     def on(self, runtime: str) -> Terms:
-        """As ``runtime`` computes them."""
-        return self.in_blocks if runtime in _IN_BLOCKS else self.usual
+        """As ``runtime`` computes it."""
+        return self.by_block[_unit(runtime).block].terms
+
+    def dilated_on(self, runtime: str) -> Terms:
+        """The same of dilated convolutions only."""
+        return self.by_block[_unit(runtime).block].dilated
+
+    @property
+    def dilated_share(self) -> float:
+        """Of all MACs: those of dilated convolutions."""
+        amounts = self.by_block[_CORES.block]
+        return float(amounts.dilated @ IS_MACS) / max(float(amounts.terms @ IS_MACS), 1.0)
 
 
 def work_by_layer(layers: Sequence[Layer], runtime: str) -> Terms:
     """Layers by terms, as ``runtime`` computes them."""
-    return _by_layer_in_blocks(layers) if runtime in _IN_BLOCKS else terms_by_layer(layers)
+    return _counted(layers, _unit(runtime))
 
 
-def _by_layer_in_blocks(layers: Iterable[Layer]) -> Terms:
-    found = terms_by_layer([_filled(layer) for layer in layers])
-    for name, other in _COUNTS_AS.items():
+def _unit(runtime: str) -> Unit:
+    return _UNITS.get(runtime, _CORES)
+
+
+def _counted(layers: Sequence[Layer], unit: Unit) -> Terms:
+    found = terms_by_layer([_filled(layer, unit.block) for layer in layers])
+    for name, other in unit.counts_as.items():
         if other is not None:
             found[:, NAMES.index(other)] += found[:, NAMES.index(name)]
         found[:, NAMES.index(name)] = 0
     return found
 
 
-def _filled(layer: Layer) -> Layer:
+def _filled(layer: Layer, block: int) -> Layer:
     """The same with channels up to whole blocks."""
-    if not layer.in_channels:
+    if not layer.in_channels or block == 1:
         return layer
-    made = _share(layer.out_channels)
+    made = _share(layer.out_channels, block)
     read = (
-        made if layer.kind == "depthwise" else 1.0 if layer.kind == "grouped" else _share(layer.in_channels)
+        made
+        if layer.kind == "depthwise"
+        else 1.0
+        if layer.kind == "grouped"
+        else _share(layer.in_channels, block)
     )
     columns = made if layer.kind == "depthwise" else made * read
     is_map = layer.kind not in ("linear", "matmul", "dense")
@@ -77,5 +132,5 @@ def _filled(layer: Layer) -> Layer:
     )
 
 
-def _share(channels: int) -> float:
-    return float(np.ceil(channels / _BLOCK) * _BLOCK / channels)
+def _share(channels: int, block: int) -> float:
+    return float(np.ceil(channels / block) * block / channels)

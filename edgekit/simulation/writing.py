@@ -81,6 +81,7 @@ def _speed(kind: Speeds, series: Series, found: Calibration) -> dict[str, object
         "interval_factor": found.interval_factor,
         "latency_ms": list(found.latency_ms),
         **covered,
+        **({"transferred_from": found.transferred_from} if found.transferred_from else {}),
         "constants_ps": dict(found.constants_ps),
     }
 

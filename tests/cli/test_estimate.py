@@ -229,3 +229,18 @@ def test_which_models_to_time_on_a_new_board(tmp_path: Path, mobilenet: Path) ->
     assert "1 model to choose 5 from" in few.stderr
     wrong = edgekit(tmp_path, "profiles", "probes", mobilenet, "--runtime", "ncn")
     assert wrong.returncode == 2
+
+
+def test_speeds_that_are_taken_over_are_marked(tmp_path: Path, mobilenet: Path) -> None:
+    """Nobody published a latency of the kit's chip."""
+    kit, card = (
+        predictions(tmp_path, mobilenet, "--on", f"predicted:{name}")
+        for name in ("atlas-200i-a2", "atlas-300i-pro")
+    )
+    assert [(item["runtime"], item["precision"]) for item in kit + card] == [("cann", "fp16")] * 2
+    assert "taken over from 'atlas-300i-pro'" in " ".join(kit[0]["outside"])
+    assert card[0]["in_domain"]
+    # a 17th of the card's peak rate and an 8th of its bandwidth
+    assert 4 < kit[0]["latency_ms"]["p50"] / card[0]["latency_ms"]["p50"] < 17
+    done = edgekit(tmp_path, "estimate", mobilenet, "--on", "predicted:atlas-200i-a2")
+    assert "speeds are taken over from 'atlas-300i-pro'" in " ".join(done.stderr.split())

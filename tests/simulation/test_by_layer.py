@@ -80,3 +80,11 @@ def test_the_runtime_of_the_target_goes_before_what_is_faster(mobilenet: Path) -
     assert {item.prediction.speed.runtime for item in (floats, integers)} == {"ncnn"}
     assert {item.prediction.speed.threads for item in (floats, integers)} == {4}
     assert times(mobilenet, "host") == []
+
+
+def test_what_was_measured_goes_before_what_was_taken_over(mobilenet: Path) -> None:
+    """A Kirin's NPU would be faster, but the target's runtimes compute on its cores, of which there are measurements."""
+    floats, integers = times(mobilenet, "kirin-990")
+    assert {item.prediction.speed.runtime for item in (floats, integers)} == {"paddle-lite"}
+    (npu,) = times(mobilenet, "atlas-200i-a2")
+    assert npu.prediction.speed.transferred_from

@@ -126,6 +126,35 @@ def test_models_on_ai_hub_have_the_parameters_that_are_stated(name: str, weights
     assert terms["weights"] + terms["dense_weights"] == pytest.approx(weights, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("ascend/adnet", 0.52e6),
+        ("ascend/craft", 20.8e6),
+        ("ascend/cyclegan", 11.38e6),
+        ("ascend/erfnet", 2.06e6),
+        ("ascend/lightweight_openpose", 4.1e6),
+        ("ascend/pix2pix", 54.4e6),
+        ("ascend/rdn_x2", 22.1e6),
+        ("ascend/rcan_x2", 15.4e6),
+        ("ascend/ssd_mobilenet_v2", 3.38e6),
+        ("ascend/superpoint", 1.30e6),
+        ("ascend/tsm", 25.6e6),
+        ("bert_base_128", 85.5e6),  # without the tables of words and the pooler
+        ("yolov4", 64.4e6),
+    ],
+)
+def test_models_on_ascend_have_the_parameters_of_their_papers(name: str, weights: float) -> None:
+    """As their papers or repositories state them; those that a library made are its own affair."""
+    terms = named(model_work()[name].usual)
+    assert terms["weights"] + terms["dense_weights"] == pytest.approx(weights, rel=0.02)
+
+
+def test_yolov4_has_the_operations_of_its_authors() -> None:
+    """128.46 BFLOPs at 608 x 608: AlexeyAB/darknet, README."""
+    assert 2 * model_work()["yolov4"].usual[:7].sum() == pytest.approx(128.46e9, rel=0.01)
+
+
 def test_branches_count_what_a_graph_of_theirs_counts(tmp_path: Path) -> None:
     """A YOLOv8 block with its split and bypass, a pyramid of pools, a transposed convolution, and attention."""
     net = Branches(8)
