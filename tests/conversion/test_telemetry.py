@@ -49,7 +49,9 @@ def noticed(folder: Path, code: str, *arguments: str) -> set[str]:
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home)}
     for name in (*SWITCHED_OFF, "XDG_CACHE_HOME", "CI"):  # edgekit itself has to switch off
         environment.pop(name, None)
-    watch = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=connect,sendto,sendmsg,openat"]
+    # with --seccomp-bpf the kernel stops at these calls alone: what is watched runs nearly as fast as by itself
+    watch = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", str(trace)]
+    watch += ["-e", "trace=connect,sendto,sendmsg,openat"]
     done = subprocess.run(
         [*watch, sys.executable, "-c", code, *arguments],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
