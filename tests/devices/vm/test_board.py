@@ -23,8 +23,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.emulated,
     pytest.mark.network,
-    # a whole machine that is waited for over ssh
-    pytest.mark.alone,
     pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning"),
 ]
 MB = 10**6
