@@ -1,5 +1,6 @@
 # make demo   sets everything up, takes two real models through the whole path, names the report
 # make test   sets everything up, runs every test but the rest of long families; make test-all runs those, too
+#             tests that are marked alone come last, one after the other
 VENV ?= .venv
 DEMO ?= demo
 # tests run in so many processes, each file in one of them
@@ -19,10 +20,10 @@ demo: setup
 	@$(VENV)/bin/python scripts/demo.py --out $(DEMO)
 
 test: setup
-	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not thorough" $(PYTEST_ARGS)
+	@scripts/test $(VENV)/bin/python $(WORKERS) -m "not thorough" $(PYTEST_ARGS)
 
 test-all: setup
-	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@scripts/test $(VENV)/bin/python $(WORKERS) $(PYTEST_ARGS)
 
 lint: setup
 	@$(VENV)/bin/ruff check .

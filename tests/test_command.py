@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from edgekit.cli.main import app
 from edgekit.cli.options import read_precisions, read_share
 from edgekit.conversion.plan import AUTOMATIC
+from tests.cli.running import edgekit
 from tests.runner.kernel_peak import peak_bytes
 
 EDGEKIT = Path(sys.executable).with_name("edgekit")
@@ -116,7 +117,7 @@ def test_a_value_that_cannot_be_read_is_a_usage_error(
     words: tuple[str, ...], hint: str, tmp_path: Path
 ) -> None:
     (tmp_path / "m.onnx").touch()
-    done = subprocess.run([EDGEKIT, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = edgekit(tmp_path, *words)
     assert done.returncode == 2
     assert hint in done.stderr
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,7 +22,7 @@ def fact_problems(record: Target | Profile) -> list[str]:
         f"sources.{index}.facts: '{pattern}' names nothing in this file{_near(pattern, keys)}"
         for index, source in enumerate(record.sources)
         for pattern in source.facts
-        if not any(_covers(pattern, key) for key in keys)
+        if not any(map(_covered_by(pattern), keys))
     ]
 
 
@@ -29,11 +30,12 @@ def unsourced(record: Profile) -> list[str]:
     """One line for each number, and list of instruction-set features, that no source vouches for."""
     # speeds hold hundreds of figures, whose sources name them one table at a time
     patterns = {pattern for source in record.sources for pattern in source.facts}
+    with_stars = [_covered_by(pattern) for pattern in patterns if "*" in pattern]
     return [
         f"{key}: no source vouches for it; name it in the facts of one"
         for key, value in _leaves(_data(record))
         if _is_figure(value)
-        and not (_tables_above(key) & patterns or any(_covers(pattern, key) for pattern in patterns))
+        and not (_tables_above(key) & patterns or any(covered(key) for covered in with_stars))
     ]
 
 
@@ -47,10 +49,10 @@ def _is_figure(value: Any) -> bool:
     return isinstance(value, (int, float, list)) and not isinstance(value, bool) and value != []
 
 
-def _covers(pattern: str, key: str) -> bool:
+def _covered_by(pattern: str) -> Callable[[str], object]:
     """``cpu.clusters.*.clock_hz`` covers ``cpu.clusters.0.clock_hz``; ``cpu`` covers all below it."""
-    wanted, given = pattern.split("."), key.split(".")
-    return len(wanted) <= len(given) and all(a in ("*", b) for a, b in zip(wanted, given, strict=False))
+    parts = (r"[^.]*" if part == "*" else re.escape(part) for part in pattern.split("."))
+    return re.compile(r"\.".join(parts) + r"(?:\.|\Z)").match
 
 
 def _near(pattern: str, keys: Sequence[str]) -> str:

@@ -16,6 +16,13 @@ import os
 import resource
 import signal
 import traceback
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +42,20 @@ def limit(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+class Uncached(SourceFileLoader):
+    """Leaves no bytecode beside workers: one that is edited twice in a second would be run as it was before."""
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        pass
+
+
 def load(path: Path) -> Any:
     """Import the worker's file; it may keep helper modules beside itself."""
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location("worker", str(path))
+    folder = str(path.parent)
+    sys.path.insert(0, folder)
+    kinds = [(ExtensionFileLoader, EXTENSION_SUFFIXES), (Uncached, SOURCE_SUFFIXES)]
+    sys.path_importer_cache[folder] = FileFinder(folder, *kinds)
+    spec = importlib.util.spec_from_file_location("worker", str(path), loader=Uncached("worker", str(path)))
     if spec is None or spec.loader is None:
         raise ImportError(f"no worker at {path}")
     module = importlib.util.module_from_spec(spec)

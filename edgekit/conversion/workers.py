@@ -115,7 +115,6 @@ def worker_environment(
         "XDG_CACHE_HOME": str(home / ".cache"),
         "PYTHONNOUSERSITE": "1",
         "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         # a bar repaints its line thousands of times, and a log keeps them all
         "TQDM_DISABLE": "1",

@@ -54,6 +54,8 @@ class SshTransport:
             [self._connection.python, "-m", module, *arguments],
             {
                 **runner_environment(home, threads),
+                # nothing is left beside the board's own packages; ours are compiled when they are sent
+                "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONPATH": ":".join(self._python_path),
                 # packages of the board's user are the board's, though the runner has a home of its own
                 "PYTHONNOUSERSITE": "",

@@ -190,14 +190,16 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def runner_environment(home: str, threads: int) -> dict[str, str]:
-    """The whole environment of a runner with that home: nothing that phones home, threads as asked for."""
+    """The whole environment of a runner with that home: nothing that phones home, threads as asked for.
+
+    Bytecode is kept: uv compiles nothing when it installs, and each start would compile the runtime's Python anew.
+    """
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": home,
         "TMPDIR": home,
         "PYTHONNOUSERSITE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         "OMP_NUM_THREADS": str(threads),
         **SWITCHED_OFF,

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.cli.running import edgekit
 from tests.models.architectures import mobilenet_v1
 from tests.models.building import model, node, saved, value
 
-EDGEKIT = Path(sys.executable).with_name("edgekit")
 PI = "predicted:raspberry-pi-4"
-
-
-def edgekit(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(EDGEKIT), *map(str, words)],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=os.environ | {"COLUMNS": "80"},
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

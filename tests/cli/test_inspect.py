@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,18 @@ import onnx
 import pytest
 from onnx import helper
 
+from tests.cli.running import edgekit
 from tests.graphs import tiny_bert, tiny_cnn
 from tests.models.building import model, node, random, saved, untyped, value
 from tests.models.hostile import CASES
 from tests.models.tflite_building import tiny_tflite
-
-EDGEKIT = Path(sys.executable).with_name("edgekit")
 
 
 def inspect(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run in an empty folder of its own, so that whatever is written there is seen."""
     cwd = folder / "cwd"
     cwd.mkdir()
-    command = [str(EDGEKIT), "inspect", *map(str, words)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=os.environ | {"COLUMNS": "80"}, check=False
-    )
+    done = edgekit(cwd, "inspect", *words)
     assert list(cwd.iterdir()) == []
     return done
 

@@ -37,10 +37,10 @@ SLOW = _FRAME.format(
     # ten wide convolutions whose sum is added to the answer times nothing
     rng, x, channels = np.random.default_rng(0), "x", 3
     for layer in range(10):
-        weight = rng.standard_normal((64, channels, 3, 3)).astype(np.float32) * 0.01
+        weight = rng.standard_normal((16, channels, 3, 3)).astype(np.float32) * 0.01
         graph.initializer.append(numpy_helper.from_array(weight, f"slow_w{layer}"))
         graph.node.append(helper.make_node("Conv", [x, f"slow_w{layer}"], [f"slow{layer}"], pads=[1] * 4))
-        x, channels = f"slow{layer}", 64
+        x, channels = f"slow{layer}", 16
     graph.initializer.append(numpy_helper.from_array(np.float32(0), "nothing"))
     last = next(node for node in graph.node if node.output[0] == "y")
     last.output[0] = "y_fast"

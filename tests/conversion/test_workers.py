@@ -105,6 +105,24 @@ def test_what_it_prints_is_logged_and_never_taken_for_the_answer(room: Room) -> 
     assert b"warned" in log
 
 
+def test_packages_are_compiled_once_and_what_is_beside_the_worker_never(room: Room, tmp_path: Path) -> None:
+    """A file that is edited twice in a second would be run as it was before."""
+    installed, beside = tmp_path / "installed", room.file.with_name("beside.py")
+    installed.mkdir()
+    for path in (installed / "package.py", beside):
+        path.write_text("")
+    code = f"""
+        import sys
+        sys.path.append({str(installed)!r})
+        import beside, package
+        def convert(request):
+            raise ValueError("seen")
+    """
+    assert "seen" in room.failure(code)
+    assert list(installed.rglob("package.*.pyc"))
+    assert not list(room.file.parent.glob("__pycache__/*"))
+
+
 def test_exception(room: Room) -> None:
     message = room.failure("def convert(request): raise ValueError('no kernel for\\n Frob')")
     assert message.startswith("converter 'tool': ValueError: no kernel for Frob. ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -167,8 +168,7 @@ COSINES = {
 @pytest.mark.network
 @pytest.mark.slow
 @pytest.mark.parametrize("case", COSINES, ids=lambda case: "-".join(filter(None, case)))
-def test_sentences_of_minilm(case: tuple[str, str, str], tmp_path: Path) -> None:
-    source, calibration, inputs = minilm(tmp_path)
+def test_sentences_of_minilm(case: tuple[str, str, str], minilm: Sentences, tmp_path: Path) -> None:
     converter = load_converter(case[0])
     (variant,) = [item for item in converter.variants if (item.precision, item.name) == case[1:]]
     out = tmp_path / "out"
@@ -177,12 +177,12 @@ def test_sentences_of_minilm(case: tuple[str, str, str], tmp_path: Path) -> None
         converter,
         CONVERTERS / converter.id,
         {
-            "source": str(source),
+            "source": str(minilm.source),
             "io": None,
             "out_dir": str(out),
             "precision": variant.precision,
             "options": dict(variant.options),
-            "calibration": str(write_samples(calibration, tmp_path / "calibration")),
+            "calibration": str(minilm.calibration),
             "task": "sentence-embedding",
             "threads": 1,
         },
@@ -190,17 +190,28 @@ def test_sentences_of_minilm(case: tuple[str, str, str], tmp_path: Path) -> None
     )
     path = out / reply["artifact"]
     runs: dict[str, Callable[[], list[Arrays]]] = {
-        "onnxruntime": lambda: run_onnx(path, inputs),
-        "openvino": lambda: run_openvino(path, inputs, converter.runtime_options),
+        "onnxruntime": lambda: run_onnx(path, minilm.inputs),
+        "openvino": lambda: run_openvino(path, minilm.inputs, converter.runtime_options),
     }
-    found = fidelity(run_onnx(source, inputs), runs[converter.id]())
+    found = fidelity(minilm.answers, runs[converter.id]())
     assert judge(found, variant.precision, weights=stored_weights(path, converter.emits)) is None
     assert found.cosine >= COSINES[case]
     # embedding tables are the larger half of this model: float ones would leave 47 MB
     assert sum((out / name).stat().st_size for name in reply["files"]) < 24e6
 
 
-def minilm(folder: Path) -> tuple[Path, list[Arrays], list[Arrays]]:
+@dataclass(frozen=True)
+class Sentences:
+    """MiniLM, what it is calibrated with, and what it answers to others."""
+
+    source: Path
+    calibration: Path
+    inputs: list[Arrays]
+    answers: list[Arrays]
+
+
+@pytest.fixture(scope="module")
+def minilm(tmp_path_factory: pytest.TempPathFactory) -> Sentences:
     from edgekit.contracts import load_contract
     from edgekit.data import encode_sample, open_samples
     from edgekit.models import load_model, prepare_onnx
@@ -211,5 +222,7 @@ def minilm(folder: Path) -> tuple[Path, list[Arrays], list[Arrays]]:
     texts = open_samples(model.parent / "calib" / "texts.txt", contract, limit=112)
     encoded = [dict(encode_sample(sample, contract).tensors) for sample in texts]
     shapes = {name: value.shape for name, value in encoded[0].items()}
+    folder = tmp_path_factory.mktemp("minilm")
     prepared = prepare_onnx(load_model(model, shapes), folder / "minilm.onnx")
-    return prepared, encoded[:48], encoded[48:]
+    calibration = write_samples(encoded[:48], folder / "calibration")
+    return Sentences(prepared, calibration, encoded[48:], run_onnx(prepared, encoded[48:]))

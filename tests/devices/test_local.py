@@ -62,6 +62,7 @@ def test_the_runner_sees_a_scrubbed_environment(bundle: Path, monkeypatch: pytes
         assert environment["ORT_DISABLE_TELEMETRY"] == "1"
         assert (home / "intel" / "openvino_telemetry").read_text() == "0"
         assert "SECRET_TOKEN" not in environment
+        assert "PYTHONDONTWRITEBYTECODE" not in environment, "each start would compile the runtime's Python"
         assert home != Path.home()
     assert not home.exists()
 

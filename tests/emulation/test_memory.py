@@ -12,7 +12,13 @@ from edgekit.profiling.measure import memory_by_phase
 from edgekit.simulation.memory import predict_memory
 from tests.runner.bundles import conv_net, litert_bundle, onnx_bundle, openvino_bundle
 
-pytestmark = [pytest.mark.slow, pytest.mark.emulated, pytest.mark.usefixtures("emulation")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.emulated,
+    pytest.mark.usefixtures("emulation"),
+    # peaks of runtimes whose threads wait for each other
+    pytest.mark.alone,
+]
 BAR = 0.15
 """Largest error of a peak, as promised."""
 

@@ -18,6 +18,8 @@ pytestmark = [
     pytest.mark.emulated,
     pytest.mark.network,
     pytest.mark.slow,
+    # once fell back on the graph where other tests ran beside it
+    pytest.mark.alone,
     pytest.mark.usefixtures("emulation"),
     pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning"),
 ]

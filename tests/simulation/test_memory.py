@@ -349,6 +349,7 @@ def beyond(bundle: Path, empty: Path, base: int) -> int:
     return measured(bundle) - measured(empty) + base
 
 
+@pytest.mark.alone
 def test_onnxruntime_here(tmp_path: Path) -> None:
     """80 MB of activations, hardly any weights; no probe is like it."""
     bundle = onnx_bundle(tmp_path / "bundle", conv_net(channels=48, layers=4, size=320))
@@ -358,6 +359,7 @@ def test_onnxruntime_here(tmp_path: Path) -> None:
     assert found.base < found.low < found.peak < found.high
 
 
+@pytest.mark.alone
 def test_openvino_here(tmp_path: Path) -> None:
     bundle = openvino_bundle(tmp_path / "bundle", conv_net(channels=48, layers=4, size=320))
     found = predict_memory(load_model(bundle.with_suffix(".onnx")), "openvino", "fp32")
@@ -368,6 +370,7 @@ def test_openvino_here(tmp_path: Path) -> None:
     assert found.peak > 1.2 * found.base  # else nothing but the runtime would be compared
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("int8", [False, True])
 def test_litert_here(tmp_path: Path, *, int8: bool) -> None:
     bundle = litert_bundle(tmp_path / "bundle", int8=int8)

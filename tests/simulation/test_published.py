@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from edgekit.catalog import load_catalog
 from edgekit.simulation.calibrating import calibrate, interval_factor
 from edgekit.simulation.choosing import chosen
 from edgekit.simulation.crossing import HeldOut, Point, cross_validate, points_of
-from edgekit.simulation.fitting import fit_constants, fit_population
+from edgekit.simulation.fitting import Population, fit_constants, fit_population
 from edgekit.simulation.probing import choose_probes
 from edgekit.simulation.published import FOLDER, Series, alike, origins, published
 
@@ -90,14 +91,19 @@ def test_errors_for_unseen_families(runtime: str, median: float, p90: float) -> 
     assert errors(entries)[1] <= p90
 
 
+@cache
+def without(board: str, runtime: str, precision: str) -> Population:
+    """What all other boards have in common."""
+    series = alike(runtime, precision)
+    return fit_population([points_of(points) for item, points in series.items() if item.board != board])
+
+
 def new_boards(runtime: str, precision: str, *, recommended: bool) -> Iterator[float]:
     """Errors for all other models of boards that took no part, from five of their models."""
     series = alike(runtime, precision)
     others = np.unique([point.terms for points in series.values() for point in points], axis=0)
     for board in sorted({item.board for item in series}):
-        population = fit_population(
-            [points_of(points) for item, points in series.items() if item.board != board]
-        )
+        population = without(board, runtime, precision)
         for item, points in series.items():
             if item.board != board or len(points) <= FIVE:
                 continue

@@ -93,6 +93,8 @@ class EmulatedTransport(LocalTransport):
         given = super()._environment(home, threads)
         # counts that repeat: Python's dictionaries in the same order each time
         given["PYTHONHASHSEED"] = "0"
+        # and nothing compiled in one start that the next one finds
+        given["PYTHONDONTWRITEBYTECODE"] = "1"
         if self._emulation is not None:
             given.pop("LD_LIBRARY_PATH", None)  # libraries of this machine
             given["PYTHONPATH"] = str(self._emulation.site)
