@@ -9,7 +9,6 @@ import typer
 
 from edgekit.cli.options import BundleArgument, ForceOption, InferencesOption, ThenOption, ThreadsOption
 from edgekit.cli.output import JsonOption, note, print_json, print_table
-from edgekit.cli.pipeline import at_work
 from edgekit.errors import CameraError, GateFailedError
 
 app = typer.Typer(
@@ -273,7 +272,8 @@ def _headline(found: dict[str, Any]) -> str:
     sizes = " then ".join(f"{size['width']}x{size['height']}" for size in found["sizes"])
     return (
         f"{found['frames']} frames ({sizes or 'none'}), {found['dropped']} dropped{pace}; "
-        f"{context['runtime']} {context['runtime_version']}, {at_work(context)}"
+        f"{context['runtime']} {context['runtime_version']}, {context['inferences']} x {context['threads']} thread(s), "
+        f"{context['cores']} cores"
     )
 
 

@@ -50,19 +50,12 @@ def _print(facts: dict[str, Any]) -> None:
         f"camera run comes to {facts['pipeline_fps']:.1f} frames/s on this machine, limited by "
         f"{_limit(facts['limit'])}; one stage after the other to {facts['loop_fps']:.1f}. Measured on "
         f"{facts['frames']} frames of {facts['source']}, nothing written; {context['runtime']} "
-        f"{context['runtime_version']}, {at_work(context)}"
+        f"{context['runtime_version']}, {context['inferences']} x {context['threads']} thread(s), {context['cores']} cores"
     )
 
 
 def _limit(limit: str) -> str:
     return f"the {limit}" if limit in ("workers", "processors") else f"its stage {limit}"
-
-
-def at_work(context: dict[str, Any]) -> str:
-    """Inferences at once, threads of each, and the processors for them, in words."""
-    inferences = context["inferences"]
-    at_once = "1 inference" if inferences == 1 else f"{inferences} inferences"
-    return f"{at_once} at a time on {context['threads']} thread(s), {context['cores']} cores"
 
 
 def check_alone(given: dict[str, bool]) -> None:

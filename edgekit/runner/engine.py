@@ -144,10 +144,18 @@ class Engine:
         return self._source_outputs(session.run(to_artifact(self._bundle, session, inputs)))
 
     def warm_up(self) -> None:
-        """Answer the golden (else a made up) input in every lane; RunnerError where it is not the recorded answer."""
+        """Answer the golden (else a made up) input in every lane; RunnerError where it is not the recorded answer.
+
+        In all at the same time, so that what memory they take together is taken from the beginning.
+        """
         self._checked_session()
-        for session in self._lanes:
-            self._check(session.run(self._feeds))
+        # no board needs it before its first inference
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(self._at_once) as threads:
+            answers = list(threads.map(lambda session: session.run(self._feeds), self._lanes))
+        for outputs in answers:
+            self._check(outputs)
 
     def count(self, runs: int) -> dict[str, object]:
         """Instructions of each of ``runs`` inferences by class, where an emulator counts them; else none."""

@@ -323,7 +323,7 @@ def test_the_command_takes_a_number_and_says_it(classifier: Path, tmp_path: Path
     done = edgekit("camera", "run", classifier, "--source", clip, "--inferences", "3", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "8 frames (160x120), 0 dropped" in done.stdout
-    assert "3 inferences at a time on 1 thread(s)" in done.stdout
+    assert "3 x 1 thread(s)" in done.stdout
     refused = edgekit("profile", classifier, "--inferences", "2", cwd=tmp_path)
     assert refused.returncode == 2
     assert "--then and --inferences go with --pipeline" in refused.stderr
