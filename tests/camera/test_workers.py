@@ -19,6 +19,7 @@ from edgekit.camera.lanes import Lanes
 from edgekit.camera.opening import open_source, open_stored
 from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.replaying import replay
+from edgekit.camera.together import together
 from edgekit.camera.work import Work
 from edgekit.contracts import Classes, Encoded, Prediction, ScoredLabel
 from edgekit.errors import CameraError, DeviceError
@@ -300,6 +301,17 @@ def test_a_replay_has_the_same_bytes_with_any_number(classifier: Path, tmp_path:
     lines = [replay(clip, Work(bundle=classifier, inferences=number)).lines for number in INFERENCES]
     assert lines[0] == lines[1] == lines[2]
     assert len(lines[0]) == 60
+
+
+def test_several_cameras_share_the_inferences_of_a_bundle() -> None:
+    """Two cameras and two lanes: both are in use, never a third, and each camera has its own frames in order."""
+    answerer: Any = Scripted(2, lambda _: time.sleep(0.01))
+    pipelines = [Pipeline(answerer, Numbered(30)) for _ in range(2)]
+    seen: list[list[Result]] = [[], []]
+    for number, result in together(pipelines):
+        seen[number].append(result)
+    assert [indices(results) for results in seen] == [list(range(30))] * 2
+    assert answerer.most_at_once == 2
 
 
 def test_no_live_answer_is_older_than_its_own_way(classifier: Path) -> None:
