@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -20,7 +21,7 @@ def test_every_order_of_putting_comes_out_in_order() -> None:
     for seed in range(20):
         order: Order[int] = Order(newest_wins=False, room=100)
         for number in random.Random(seed).sample(range(9), 9):
-            order.put(number, lambda number=number: number)
+            order.put(number, partial(int, number))
         order.end()
         assert everything(order) == list(range(9))
         assert order.left_out == 0
@@ -50,8 +51,13 @@ def test_who_puts_while_another_finishes_does_not_wait_for_it() -> None:
 def test_of_the_newest_what_was_overtaken_or_not_taken_is_left_out() -> None:
     order: Order[int] = Order(newest_wins=True, room=1)
     finished: list[int] = []
+
+    def finish(number: int) -> int:
+        finished.append(number)
+        return number
+
     for number in (1, 0, 4, 2, 3, 7):
-        order.put(number, lambda number=number: finished.append(number) or number)
+        order.put(number, partial(finish, number))
     order.end()
     assert finished == [1, 4, 7]
     assert everything(order) == [7]

@@ -61,7 +61,11 @@ def test_a_later_frame_that_is_done_first_waits_for_those_before_it() -> None:
 @pytest.mark.parametrize("inferences", INFERENCES)
 def test_so_many_inferences_are_under_way_and_no_more(inferences: int) -> None:
     meeting = threading.Barrier(inferences)
-    answerer = Scripted(inferences, lambda _: meeting.wait(PATIENCE_S) and None)
+
+    def infer(_: int) -> None:
+        meeting.wait(PATIENCE_S)
+
+    answerer = Scripted(inferences, infer)
     assert indices(list(pipeline_of(answerer, Numbered(4 * inferences)))) == list(range(4 * inferences))
     assert answerer.most_at_once == inferences
 
@@ -194,8 +198,12 @@ def test_stop_ends_it_wherever_workers_wait(live: bool) -> None:
     """One infers for long, others wait for its lane, for room and for a frame."""
     before = threading.active_count()
     release = threading.Event()
-    answerer = Scripted(1, lambda index: (index >= 3 and release.wait(PATIENCE_S)) and None)
-    pipeline = pipeline_of(answerer, Numbered(250, live=live, pause_s=0.005))
+
+    def infer(index: int) -> None:
+        if index >= 3:
+            release.wait(PATIENCE_S)
+
+    pipeline = pipeline_of(Scripted(1, infer), Numbered(250, live=live, pause_s=0.005))
     threading.Timer(0.5, pipeline.stop).start()
     threading.Timer(0.7, release.set).start()
     started = time.perf_counter()
@@ -211,8 +219,7 @@ def test_stop_ends_it_wherever_workers_wait(live: bool) -> None:
 
 def test_a_lane_is_lent_once_and_nobody_waits_in_vain() -> None:
     lanes = Lanes(2)
-    held = [lanes.take(), lanes.take()]
-    assert sorted(filter(lambda lane: lane is not None, held)) == [0, 1]
+    assert {lanes.take(), lanes.take()} == {0, 1}
     assert lanes.take(lambda: True) is None
     threading.Timer(0.1, lambda: lanes.give(1)).start()
     assert lanes.take() == 1
@@ -236,7 +243,7 @@ class Row:
     def decode(self, outputs: dict[str, Any], _: object) -> Prediction:
         scores = outputs["scores"].reshape(-1)
         return Classes(
-            tuple(ScoredLabel(str(index), index, float(score)) for index, score in enumerate(scores))
+            tuple(ScoredLabel(index, str(index), float(score)) for index, score in enumerate(scores))
         )
 
 
