@@ -135,7 +135,8 @@ def camera_run(pipeline: Pipeline) -> float:
 def summary(options: argparse.Namespace, answerer: Answerer, rounds: list[dict[str, Any]]) -> dict[str, Any]:
     """``rounds``: of each way what it measured, a :class:`Pace` or frames a second."""
     inferences = answerer.lanes.count
-    paces: list[Pace] = [replace(each[LOOP], inferences=inferences) for each in rounds]
+    workers = rounds[0][PROFILE].workers
+    paces: list[Pace] = [replace(each[LOOP], inferences=inferences, workers=workers) for each in rounds]
     ours = [float(each[PIPELINE]) for each in rounds]
     loops = [each.loop_fps for each in paces]
     bounds = [each.bound_fps for each in paces]
@@ -146,6 +147,7 @@ def summary(options: argparse.Namespace, answerer: Answerer, rounds: list[dict[s
         "rounds": options.rounds,
         "threads": options.threads,
         "inferences": inferences,
+        "workers": workers,
         "conditions": answerer.conditions(),
         "stages_ms": {
             stage: statistics.median(each.stages_ms[stage] for each in paces) for stage in paces[0].stages_ms

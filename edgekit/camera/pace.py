@@ -9,7 +9,7 @@ from itertools import count
 from time import perf_counter, process_time
 from typing import Any
 
-from edgekit.camera.pipeline import Pipeline, Result, workers
+from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.times import STAGES, Stage
 from edgekit.errors import CameraError
 
@@ -36,6 +36,7 @@ class Pace:
     """Frames a second when the stages overlap."""
     inferences: int
     """That may be under way at once."""
+    workers: int
     cores: int
 
     @property
@@ -63,7 +64,7 @@ class Pace:
             "capture": stages["capture"],
             "inference": stages["inference"] / self.inferences,
             "output": stages["output"],
-            "workers": at_work_ms / workers(self.inferences),
+            "workers": at_work_ms / self.workers,
             "processors": self.cpu_ms / self.cores,
         }
         return {name: 1000 / spent_ms if spent_ms else float("inf") for name, spent_ms in bounds_ms.items()}
@@ -122,6 +123,7 @@ def pace(
         cpu_ms=loop.cpu_s * 1000 / loop.frames,
         pipeline_fps=statistics.median(rates_fps),
         inferences=answerer.lanes.count,
+        workers=alone.workers,
         cores=int(answerer.context["cores"]),
     )
 

@@ -46,9 +46,14 @@ class Result:
     """Name of its source, where there are several."""
 
 
-def workers(inferences: int) -> int:
-    """How many there are for so many inferences at a time: one reads, prepares or decodes while the others infer."""
-    return inferences + 1
+def workers(inferences: int, *, threads: int, cores: int) -> int:
+    """How many there are for so many inferences at a time, on ``threads`` each: one reads, prepares or decodes while the
+    others infer.
+
+    Not where as many as there are processors keep them busy without: what runs in turns there is interrupted while it
+    holds Python's lock, and all others wait for it.
+    """
+    return inferences if threads == 1 and inferences >= cores else inferences + 1
 
 
 class Pipeline:
@@ -79,14 +84,16 @@ class Pipeline:
         self.understanding = Understanding(second=second, redactor=redactor, analyst=analyst)
         self.times = Times()
         self.put_out = 0
-        self._workers = self._at_work = workers(answerer.lanes.count)
+        context = answerer.context
+        self.workers = workers(answerer.lanes.count, threads=context["threads"], cores=context["cores"])
+        self._at_work = self.workers
         self._leaving = threading.Lock()
         self._failures: list[BaseException] = []
         self._started_s = self._ended_s = 0.0
         choose = degrading.answerer if degrading else lambda: answerer
         self._capture = Capture(source, choose, self.times, most=frames)
         # as many may wait for a slower one before them, or for the caller, as there are workers
-        self._order: Order[Result] = Order(newest_wins=source.live, room=2 * self._workers)
+        self._order: Order[Result] = Order(newest_wins=source.live, room=2 * self.workers)
         self._intake: Intake = (
             Newest(self._capture) if source.live else InOrder(self._capture, self._order.has_room)
         )
@@ -143,7 +150,7 @@ class Pipeline:
                 thread.join(max(0.0, until_s - perf_counter()))
 
     def _start(self) -> list[threading.Thread]:
-        works = [self._intake.capture, *[self._work] * self._workers]
+        works = [self._intake.capture, *[self._work] * self.workers]
         self._started_s = self._ended_s = perf_counter()
         threads = [threading.Thread(target=self._guarded, args=(work,), daemon=True) for work in works]
         for thread in threads:

@@ -50,11 +50,12 @@ def test_the_limit_is_a_stage_or_the_processors() -> None:
         cpu_ms=14.0,
         pipeline_fps=99.0,
         inferences=1,
+        workers=2,
         cores=2,
     )
     assert (found.bound_fps, found.limit, found.longest_fps) == (100.0, "inference", 100.0)
     assert replace(found, pipeline_fps=80.0).limit == "processors"
-    two = replace(found, inferences=2, pipeline_fps=140.0)
+    two = replace(found, inferences=2, workers=3, pipeline_fps=140.0)
     assert (two.bound_fps, two.limit, two.longest_fps) == (2 * 1000 / 14, "processors", 100.0)
     # where processors are left over, each frame keeps a worker for all of its 13 ms
     assert replace(two, cores=8, pipeline_fps=200.0).nearest == "inference"
