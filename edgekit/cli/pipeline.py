@@ -46,10 +46,11 @@ def _print(facts: dict[str, Any]) -> None:
     rows = [[stage, f"{spent_ms:.2f} ms"] for stage, spent_ms in facts["stages_ms"].items()]
     print_table([facts["bundle"], "a frame>"], [*rows, ["processor time", f"{facts['cpu_ms']:.2f} ms"]])
     context = facts["context"]
+    then = f", then {facts['then']}" if facts["then"] else ""
     print_wrapped(
         f"camera run comes to {facts['pipeline_fps']:.1f} frames/s on this machine, limited by "
         f"{_limit(facts['limit'])}; one stage after the other to {facts['loop_fps']:.1f}. Measured on "
-        f"{facts['frames']} frames of {facts['source']}, nothing written; {context['runtime']} "
+        f"{facts['frames']} frames of {facts['source']}{then}, nothing written; {context['runtime']} "
         f"{context['runtime_version']}, {context['inferences']} x {context['threads']} thread(s), {context['cores']} cores"
     )
 
