@@ -43,6 +43,9 @@ class OpenVino:
     def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> OpenVinoSession:
         # the threads of all streams together
         parallel = {"NUM_STREAMS": str(at_once), "INFERENCE_NUM_THREADS": str(at_once * threads)}
+        if at_once > 1:
+            # each model ties its streams to the same first processors, where those of two would meet beside an idle one
+            parallel["ENABLE_CPU_PINNING"] = "NO"
         return OpenVinoSession(bundle, {**_DEFAULTS, **parallel, **bundle.options})
 
     def operators(

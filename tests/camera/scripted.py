@@ -18,17 +18,28 @@ PATIENCE_S = 20.0
 
 
 class Numbered:
-    """``count`` frames whose pixels are their number; ``live``: one each ``pause_s``."""
+    """``count`` frames whose pixels are their number; ``live``: one each ``pause_s``, those after the first when
+    ``first_taken`` is set: on a busy machine it may not be taken otherwise.
+    """
 
     rate_fps, patience_s, gaps, name = 20.0, None, (), "numbered"
 
-    def __init__(self, count: int, *, live: bool = False, pause_s: float = 0.0) -> None:
-        self.live, self._count, self._pause_s = live, count, pause_s
+    def __init__(
+        self,
+        count: int,
+        *,
+        live: bool = False,
+        pause_s: float = 0.0,
+        first_taken: threading.Event | None = None,
+    ) -> None:
+        self.live, self._count, self._pause_s, self._first_taken = live, count, pause_s, first_taken
         self.read_so_far = 0
 
     def read(self) -> Frame | None:
         time.sleep(self._pause_s)
         index = self.read_so_far
+        if index and self._first_taken:
+            assert self._first_taken.wait(PATIENCE_S)
         if index == self._count:
             return None
         self.read_so_far += 1
