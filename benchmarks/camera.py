@@ -1,12 +1,15 @@
 """The camera's pipeline against a plain loop and against peers' loops, on one clip with one artifact, in turn.
 
     python -m benchmarks.camera --clip vtest.avi [--model yolov3-tiny] [--runtime openvino] [--precision int8]
-        [--frames 200] [--rounds 7] [--threads 1] [--with supervision,model-api,inference-pipeline] [--json FILE]
+        [--frames 200] [--rounds 7] [--threads 1] [--inferences N] [--then BUNDLE]
+        [--with supervision,model-api,inference-pipeline] [--json FILE]
 
 Every way reads, prepares, infers, decodes and draws through the same code; they differ in how they put it together:
 supervision's generator of frames, OpenVINO Model API's AsyncPipeline, the InferencePipeline of Roboflow's ``inference``. The
 figures are medians over rounds in turn, each round in another order. The bounds are what the stages let a pipeline have that
-overlaps perfectly, taken from the plain loop of the same round: the longest stage, and with the processors that there are.
+overlaps perfectly, taken from the plain loop of the same round: the longest stage, which holds for one frame at a time in
+each, and what the inferences, workers and processors allow that there are. The loop and most peers infer one frame at a time
+and ask the bundle opened for that; the pipeline and ``profile --pipeline`` ask it opened for ``--inferences``.
 Without ``--clip`` the camera pans over a sample photograph of the model.
 """
 
@@ -17,7 +20,8 @@ import json
 import random
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,13 +29,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.camera_peers import PEERS, Way
+from benchmarks.camera_peers import PEERS
 from benchmarks.candidates import built
 from benchmarks.trials import quiet_home
-from edgekit.camera.answering import Answerer, open_bundle
+from edgekit.camera.answering import Answerer
 from edgekit.camera.drawing import drawn
 from edgekit.camera.opening import open_stored
 from edgekit.camera.pace import Pace, overlapped_fps, pace
+from edgekit.camera.pipeline import Pipeline
+from edgekit.camera.work import OpenWork, Work
 from edgekit.contracts.types import Image
 from edgekit.conversion.order import Order
 from edgekit.data.images import find_images, read_image
@@ -39,7 +45,10 @@ from edgekit.models.zoo import resolve
 from edgekit.vocabulary import Precision
 
 CROP, FPS = 0.9, 30.0
-PIPELINE = "pipeline"
+LOOP, PROFILE, RUN, PIPELINE = "loop", "profile --pipeline", "camera run", "pipeline"
+OWN = (LOOP, PROFILE, RUN, PIPELINE)
+PROFILED_S = 4.0
+"""Of one ``profile --pipeline``, which takes 8 s by itself."""
 
 
 def main() -> None:
@@ -48,23 +57,21 @@ def main() -> None:
         model = resolve(options.model, lambda *_: None)
         clip = cut(frames_of(options.clip, model, options.frames), scratch / "clip.avi")
         bundle = bundle_of(model, Path(folder), options.runtime, options.precision)
-        answerer = open_bundle(bundle, threads=options.threads)
-        ways: dict[str, Way] = {PIPELINE: pipeline}
-        ways |= {
-            name: PEERS[name](scratch, options.threads) for name in filter(None, options.peers.split(","))
+        work = Work(bundle=bundle, threads=options.threads, inferences=1, then=options.then)
+        alone, several = OpenWork(work), OpenWork(replace(work, inferences=options.inferences))
+        ways: dict[str, Callable[[], Any]] = {
+            LOOP: lambda: pace(partial(opened, alone, clip), drawn),
+            PROFILE: lambda: pace(partial(opened, several, clip), lambda _: None, duration_s=PROFILED_S),
+            RUN: lambda: camera_run(opened(several, clip)),
+            PIPELINE: lambda: overlapped_fps(opened(several, clip), drawn),
         }
-        paces: list[Pace] = []
-        rates: dict[str, list[float]] = {name: [] for name in ways}
+        for name in filter(None, options.peers.split(",")):
+            ways[name] = partial(PEERS[name](scratch, options.threads), alone.answerer, clip)
+        rounds: list[dict[str, Any]] = []
         for number in range(options.rounds + 1):
-            loop = pace(answerer, partial(open_stored, clip), drawn)
-            found = {
-                name: ways[name](answerer, clip) for name in random.Random(number).sample([*ways], len(ways))
-            }
-            if number:  # the first round warms caches up
-                paces.append(loop)
-                for name, rate in found.items():
-                    rates[name].append(rate)
-    facts = summary(options, answerer, paces, rates)
+            order = random.Random(number).sample([*ways], len(ways))
+            rounds.append({name: ways[name]() for name in order})
+    facts = summary(options, several.answerer, rounds[1:])  # the first round warms caches up
     report(facts)
     if options.json:
         options.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -114,58 +121,83 @@ def bundle_of(model: Path, folder: Path, runtime: str, precision: Precision) -> 
     return next(path for _, _, path in found)
 
 
-def pipeline(answerer: Answerer, clip: Path) -> float:
-    """edgekit's overlapping stages."""
-    return overlapped_fps(answerer, open_stored(clip), drawn)
+def opened(work: OpenWork, clip: Path) -> Pipeline:
+    return work.pipeline(open_stored(clip))
 
 
-def summary(
-    options: argparse.Namespace, answerer: Answerer, paces: list[Pace], rates: Mapping[str, list[float]]
-) -> dict[str, Any]:
-    def spread(values: list[float]) -> dict[str, float]:
-        return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+def camera_run(pipeline: Pipeline) -> float:
+    """Frames a second as ``camera run`` says it: of the whole clip, with its first frames, nothing written."""
+    for _ in pipeline:
+        pass
+    return pipeline.put_out / pipeline.seconds
 
-    ours = rates[PIPELINE]
+
+def summary(options: argparse.Namespace, answerer: Answerer, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """``rounds``: of each way what it measured, a :class:`Pace` or frames a second."""
+    inferences = answerer.lanes.count
+    workers = rounds[0][PROFILE].workers
+    paces: list[Pace] = [replace(each[LOOP], inferences=inferences, workers=workers) for each in rounds]
+    ours = [float(each[PIPELINE]) for each in rounds]
+    loops = [each.loop_fps for each in paces]
+    bounds = [each.bound_fps for each in paces]
+    longest = [each.longest_fps for each in paces]
     return {
         "command": f"--model {options.model} --runtime {options.runtime} --precision {options.precision}",
         "frames": options.frames,
         "rounds": options.rounds,
         "threads": options.threads,
+        "inferences": inferences,
+        "workers": workers,
         "conditions": answerer.conditions(),
         "stages_ms": {
             stage: statistics.median(each.stages_ms[stage] for each in paces) for stage in paces[0].stages_ms
         },
         "cpu_ms": statistics.median(each.cpu_ms for each in paces),
-        "to_loop": spread([rate / each.loop_fps for rate, each in zip(ours, paces, strict=True)]),
-        "bound_to_loop": spread([each.bound_fps / each.loop_fps for each in paces]),
-        "to_bound": spread([rate / each.bound_fps for rate, each in zip(ours, paces, strict=True)]),
-        "to_profiled": spread([rate / each.pipeline_fps for rate, each in zip(ours, paces, strict=True)]),
+        "bound": statistics.mode(each.nearest for each in paces),
+        "to_loop": _spread(ours, loops),
+        "longest_to_loop": _spread(longest, loops),
+        "bound_to_loop": _spread(bounds, loops),
+        "to_longest": _spread(ours, longest),
+        "to_bound": _spread(ours, bounds),
+        "to_one_inference": _spread(ours, [each.pipeline_fps for each in paces]),
+        "run_to_profiled": _spread(
+            [float(each[RUN]) for each in rounds], [each[PROFILE].pipeline_fps for each in rounds]
+        ),
         "to_peers": {
-            name: spread([a / b for a, b in zip(ours, theirs, strict=True)])
-            for name, theirs in rates.items()
-            if name != PIPELINE
+            name: _spread(ours, [float(each[name]) for each in rounds])
+            for name in rounds[0]
+            if name not in OWN
         },
     }
+
+
+def _spread(values: list[float], to: list[float]) -> dict[str, float]:
+    ratios = [value / other for value, other in zip(values, to, strict=True)]
+    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
 
 
 def report(facts: dict[str, Any]) -> None:
     conditions = facts["conditions"]
     print(
-        f"{facts['command']}: {facts['frames']} frames, {facts['rounds']} rounds, {facts['threads']} thread(s); "
-        f"{conditions['runtime']} {conditions['runtime_version']}; {conditions['cpu']}, {conditions['cores']} cores, "
-        f"load {conditions['load_average_1m']}"
+        f"{facts['command']}: {facts['frames']} frames, {facts['rounds']} rounds, {facts['inferences']} inference(s) on "
+        f"{facts['threads']} thread(s); {conditions['runtime']} {conditions['runtime_version']}; {conditions['cpu']}, "
+        f"{conditions['cores']} cores, load {conditions['load_average_1m']}"
     )
     stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in facts["stages_ms"].items())
     print(f"ms a frame, one after the other: {stages}; processor time {facts['cpu_ms']:.2f}")
+    bound = f"bound ({facts['bound']})"
     rows = {
         "pipeline / plain loop": facts["to_loop"],
-        "1 / longest stage / plain loop": facts["bound_to_loop"],
-        "pipeline / 1 / longest stage": facts["to_bound"],
-        "pipeline / profile --pipeline": facts["to_profiled"],
+        "longest stage / plain loop": facts["longest_to_loop"],
+        f"{bound} / plain loop": facts["bound_to_loop"],
+        "pipeline / longest stage": facts["to_longest"],
+        f"pipeline / {bound}": facts["to_bound"],
+        "pipeline / one inference at a time": facts["to_one_inference"],
+        "camera run / profile --pipeline": facts["run_to_profiled"],
         **{f"pipeline / {name}": ratio for name, ratio in facts["to_peers"].items()},
     }
     for name, ratio in rows.items():
-        print(f"{name:34}{ratio['median']:7.3f}  ({ratio['low']:.3f} to {ratio['high']:.3f})")
+        print(f"{name:36}{ratio['median']:7.3f}  ({ratio['low']:.3f} to {ratio['high']:.3f})")
 
 
 def _options() -> argparse.Namespace:
@@ -179,9 +211,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--inferences", type=int, help="at a time; default: as there are processors for")
+    parser.add_argument("--then", type=Path, help="a second bundle, as camera run has it")
     parser.add_argument("--with", dest="peers", default="", help=f"of {','.join(PEERS)}")
     parser.add_argument("--json", type=Path)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.then and options.peers:
+        parser.error("peers ask no second bundle: --then without --with")
+    return options
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def camera(
     realtime: bool = False,
     frames: int | None = None,
     threads: int = 1,
+    inferences: int | None = None,
     timeout_s: float = 10.0,
 ) -> Iterator[Result]:
     """Answer the frames of a source with a bundle, one after the other, each with ``frame`` and ``prediction``.
@@ -42,7 +43,8 @@ def camera(
     frame: text recognition of regions of text, pose estimation of people, whose squares have ``then_enlarge`` longer
     sides of their boxes. ``redact``: cover ``"faces"``, ``"people"`` or ``"faces,people"`` on every frame before it
     comes out; ``redact_with``: a bundle that finds them where the first does not. ``frames``: end after so many have
-    been captured. Raises EdgekitError; leaving the loop ends the threads.
+    been captured. ``inferences``: at a time, each on ``threads``; None: as many as there are processors for. Raises
+    EdgekitError; leaving the loop ends the threads.
 
     >>> import edgekit
     >>> for seen in edgekit.camera("out/blazeface-host.edgekit", 0):
@@ -55,6 +57,7 @@ def camera(
     work = Work(
         bundle=Path(bundle),
         threads=threads,
+        inferences=inferences,
         track=track,
         scene=Path(scene) if scene else None,
         then=Path(then) if then else None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgekit.bundles import Bundle, read_bundle
+from edgekit.camera.lanes import Lanes
 from edgekit.contracts import Encoded, Geometry, LoadedContract, Prediction, Tensor
 from edgekit.contracts.types import Image
 from edgekit.errors import BundleError, DeviceError
@@ -27,7 +28,7 @@ FOLLOWED_TASKS = ("object-detection", "face-detection")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answerer:
-    """The three steps from a picture to its answer; each may run in a thread of its own."""
+    """The three steps from a picture to its answer; several threads may be at each of them."""
 
     bundle: Bundle
     contract: LoadedContract
@@ -35,8 +36,8 @@ class Answerer:
     context: dict[str, Any]
     """What the runner says of the machine, this process and the runtime."""
 
-    _turn: threading.Lock = field(default_factory=threading.Lock)
-    """Several cameras may share it; the runtime has one inference at a time."""
+    lanes: Lanes
+    """Inferences that may be under way at once, of all frames and cameras that it answers."""
 
     def conditions(self) -> dict[str, Any]:
         """Under which times are measured: machine, threads, runtime and its version."""
@@ -47,10 +48,18 @@ class Answerer:
         return self.contract.encode(image)
 
     def infer(self, encoded: Encoded) -> dict[str, Tensor]:
-        """Outputs of the source model; DeviceError where the runtime fails."""
+        """Outputs of the source model, in a lane that is waited for; DeviceError where the runtime fails."""
+        lane = self.lanes.take()
+        assert lane is not None
         try:
-            with self._turn:
-                return self.engine.answer(encoded.tensors)
+            return self.infer_in(lane, encoded)
+        finally:
+            self.lanes.give(lane)
+
+    def infer_in(self, lane: int, encoded: Encoded) -> dict[str, Tensor]:
+        """The same in a lane that the caller has taken."""
+        try:
+            return self.engine.answer(encoded.tensors, lane)
         except RunnerError as error:
             raise DeviceError(f"{self.bundle.path}: {error}") from error
 
@@ -69,6 +78,7 @@ _CONDITIONS = (
     "cpu",
     "cores",
     "threads",
+    "inferences",
     "governor",
     "load_average_1m",
     "runtime",
@@ -76,8 +86,16 @@ _CONDITIONS = (
 )
 
 
-def open_bundle(path: Path, *, threads: int, tasks: Sequence[str] = SHOWN_TASKS) -> Answerer:
-    """Open the bundle at ``path``, check its files, and let it answer its golden input.
+def fitting_inferences(threads: int) -> int:
+    """As many at once as this process has processors for, each on ``threads`` threads."""
+    return max(1, len(os.sched_getaffinity(0)) // threads)
+
+
+def open_bundle(
+    path: Path, *, threads: int, inferences: int = 1, tasks: Sequence[str] = SHOWN_TASKS
+) -> Answerer:
+    """Open the bundle at ``path`` for so many inferences at once, each on ``threads`` threads, check its files, and let it
+    answer its golden input.
 
     BundleError where its task is none of ``tasks``, DeviceError where it does not run here.
     """
@@ -92,11 +110,11 @@ def open_bundle(path: Path, *, threads: int, tasks: Sequence[str] = SHOWN_TASKS)
         )
     switch_off()
     try:
-        engine = Engine(bundle.folder, threads=threads, reset_peaks=False)
-        context = engine.context()
+        engine = Engine(bundle.folder, threads=threads, at_once=inferences, reset_peaks=False)
+        context = {**engine.context(), "inferences": inferences}
         engine.load()
         # the first frame should not wait for this, nor for what a runtime puts off until its first inference
         engine.warm_up()
     except RunnerError as error:
         raise DeviceError(f"{path}: {error}") from error
-    return Answerer(bundle, contract, engine, context)
+    return Answerer(bundle, contract, engine, context, Lanes(inferences))

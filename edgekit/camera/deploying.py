@@ -38,6 +38,7 @@ TRIED = (
     "redact",
     "redact_with",
     "threads",
+    "inferences",
     "realtime",
     "degrade_to",
     "rung",

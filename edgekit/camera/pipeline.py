@@ -1,7 +1,7 @@
-"""Capture, pre-processing, inference and post-processing in a thread each, the newest frame first.
+"""Several workers, each of which takes a frame through pre-processing, inference and post-processing.
 
-Runtimes, OpenCV and much of numpy release Python's lock while they compute, so the stages overlap. Between two of them
-is a slot of one: of what is live a new frame takes the place of one that is still waiting, of a file each waits its turn.
+Runtimes, OpenCV and much of numpy release Python's lock while they compute, so the workers' frames overlap. Frames of a
+file all come out, in order; of what is live the newest wins wherever a frame has to wait.
 """
 
 from __future__ import annotations
@@ -10,26 +10,24 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
-from typing import Any, Generic, TypeVar
 
 from edgekit.camera.analysis import Analysis, Analyst
 from edgekit.camera.answering import Answerer
 from edgekit.camera.degrading import Degrading
 from edgekit.camera.frames import Frame, Source
+from edgekit.camera.intake import Capture, InOrder, Intake, Newest, Taken
+from edgekit.camera.order import Order
 from edgekit.camera.redaction import Redactor
 from edgekit.camera.second import SecondStage
-from edgekit.camera.slot import Slot
-from edgekit.camera.times import Stage, Times
-from edgekit.contracts import Encoded, Geometry, Prediction, Tensor
+from edgekit.camera.times import Times
+from edgekit.camera.understanding import Looked, Understanding
+from edgekit.contracts import Prediction
 from edgekit.errors import CameraError
 
-_A = TypeVar("_A")
-_B = TypeVar("_B")
-_Answer = tuple[Prediction, Analysis | None]
 _JOIN_S = 2.0
-"""A thread that waits in a driver longer than that is left behind; it ends with the process."""
-
+"""Threads that wait in a driver longer than that are left behind; they end with the process."""
 _SWITCH_S = 0.0005
 """Python lets a thread keep its lock for 5 ms by itself, which is longer than most stages take."""
 _LOOK_S = 0.5
@@ -48,13 +46,14 @@ class Result:
     """Name of its source, where there are several."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Under(Generic[_A]):
-    """A frame on its way."""
+def workers(inferences: int, *, threads: int, cores: int) -> int:
+    """How many there are for so many inferences at a time, on ``threads`` each: one reads, prepares or decodes while the
+    others infer.
 
-    frame: Frame
-    answerer: Answerer
-    content: _A
+    Not where as many as there are processors keep them busy without: what runs in turns there is interrupted while it
+    holds Python's lock, and all others wait for it.
+    """
+    return inferences if threads == 1 and inferences >= cores else inferences + 1
 
 
 class Pipeline:
@@ -80,21 +79,28 @@ class Pipeline:
         follows boxes.
         ``degrading``: says who answers, in place of ``answerer``. ``camera``: a name that results bear.
         """
-        self.answerer, self.source, self.analyst, self.second = answerer, source, analyst, second
-        self.redactor, self.degrading, self._camera = redactor, degrading, camera
+        self.answerer, self.source, self.degrading, self._camera = answerer, source, degrading, camera
+        self.analyst, self.second, self.redactor = analyst, second, redactor
+        self.understanding = Understanding(second=second, redactor=redactor, analyst=analyst)
         self.times = Times()
-        self.captured = self.put_out = 0
-        self._most = frames
-        self._stopped = False
+        self.put_out = 0
+        context = answerer.context
+        self.workers = workers(answerer.lanes.count, threads=context["threads"], cores=context["cores"])
+        self._at_work = self.workers
+        self._leaving = threading.Lock()
         self._failures: list[BaseException] = []
-        self._reading_since_s: float | None = None
         self._started_s = self._ended_s = 0.0
-        live = source.live
-        self._captured: Slot[_Under[None]] = Slot(newest_wins=live)
-        self._prepared: Slot[_Under[Encoded]] = Slot(newest_wins=live)
-        self._inferred: Slot[_Under[tuple[dict[str, Tensor], Geometry | None]]] = Slot(newest_wins=live)
-        self._decoded: Slot[_Under[_Answer]] = Slot(newest_wins=live)
-        self._slots: tuple[Slot[Any], ...] = (self._captured, self._prepared, self._inferred, self._decoded)
+        choose = degrading.answerer if degrading else lambda: answerer
+        self._capture = Capture(source, choose, self.times, most=frames)
+        # as many may wait for a slower one before them, or for the caller, as there are workers
+        self._order: Order[Result] = Order(newest_wins=source.live, room=2 * self.workers)
+        self._intake: Intake = (
+            Newest(self._capture) if source.live else InOrder(self._capture, self._order.has_room)
+        )
+
+    @property
+    def captured(self) -> int:
+        return self._capture.captured
 
     @property
     def seconds(self) -> float:
@@ -109,13 +115,12 @@ class Pipeline:
     @property
     def replaced(self) -> int:
         """Frames that have given way to a newer one: those dropped so far, without those under way."""
-        return sum(slot.replaced for slot in self._slots)
+        return self._intake.replaced + self._order.left_out
 
     def stop(self) -> None:
         """End soon, without the frames under way; may be called from a signal's handler."""
-        self._stopped = True
-        for slot in self._slots:
-            slot.stop()
+        self._intake.stop()
+        self._order.stop()
 
     def __iter__(self) -> Iterator[Result]:
         with _QUICK_SWITCHES:
@@ -124,14 +129,14 @@ class Pipeline:
     def _results(self) -> Iterator[Result]:
         threads = self._start()
         try:
-            while (under := self._next()) is not None:
+            while (result := self._next()) is not None:
                 self.put_out += 1
                 try:
                     with self.times.of("output"):
-                        yield Result(under.frame, *under.content, camera=self._camera)
+                        yield result
                 finally:
                     self._ended_s = perf_counter()
-                    age_ms = (self._ended_s - under.frame.captured_s) * 1000
+                    age_ms = (self._ended_s - result.frame.captured_s) * 1000
                     self.times.came_out(age_ms)
                 if self.degrading:
                     self.degrading.came_out(age_ms)
@@ -140,102 +145,76 @@ class Pipeline:
         finally:
             self.stop()
             self.source.close()
+            until_s = perf_counter() + _JOIN_S
             for thread in threads:
-                thread.join(_JOIN_S)
+                thread.join(max(0.0, until_s - perf_counter()))
 
     def _start(self) -> list[threading.Thread]:
-        works: list[Callable[[], None]] = [
-            self._capture,
-            lambda: self._stage(
-                "preprocess",
-                self._captured,
-                self._prepared,
-                lambda under: under.answerer.prepare(under.frame.image),
-            ),
-            lambda: self._stage(
-                "inference",
-                self._prepared,
-                self._inferred,
-                lambda under: (under.answerer.infer(under.content), under.content.meta),
-            ),
-            lambda: self._stage(
-                "postprocess",
-                self._inferred,
-                self._decoded,
-                lambda under: self._understand(under.frame, under.answerer, *under.content),
-            ),
-        ]
+        works = [self._intake.capture, *[self._work] * self.workers]
         self._started_s = self._ended_s = perf_counter()
         threads = [threading.Thread(target=self._guarded, args=(work,), daemon=True) for work in works]
         for thread in threads:
             thread.start()
         return threads
 
-    def _understand(
-        self, frame: Frame, answerer: Answerer, outputs: dict[str, Tensor], geometry: Geometry | None
-    ) -> _Answer:
-        prediction = answerer.decode(outputs, geometry)
-        if self.second:
-            prediction = self.second.answer(frame.image, prediction)
-        if self.redactor:
-            prediction = self.redactor.redact(frame, answerer, outputs, geometry, prediction)
-        return prediction, self.analyst.analyse(frame, prediction) if self.analyst else None
-
-    def _next(self) -> _Under[_Answer] | None:
+    def _next(self) -> Result | None:
         """The next frame that came through; CameraError where the source has not answered for too long."""
         while True:
             try:
-                return self._decoded.take(_LOOK_S)
+                return self._order.take(_LOOK_S)
             except TimeoutError:
-                since_s, patience_s = self._reading_since_s, self.source.patience_s
+                since_s, patience_s = self._capture.reading_since_s, self.source.patience_s
                 if since_s and patience_s and perf_counter() - since_s > patience_s:
                     raise CameraError(
                         f"{self.source.name}: stalled: no frame for {patience_s:.0f} s; is it still connected?"
                     ) from None
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Run a thread's work; its error is raised where the caller can catch it."""
+        """Run a thread's work; its error, which is the source's, is raised where the caller can catch it."""
         try:
             work()
         except BaseException as error:  # noqa: BLE001
             self._failures.append(error)
 
-    def _capture(self) -> None:
+    def _work(self) -> None:
+        """Take frames through the stages until there are no more; the last one who leaves says so."""
         try:
-            while not self._stopped and self.captured != self._most:
-                self._reading_since_s = perf_counter()
-                with self.times.of("capture"):
-                    frame = self.source.read()
-                self._reading_since_s = None
-                if frame is None:
-                    return
-                self.captured += 1
-                answerer = self.degrading.answerer() if self.degrading else self.answerer
-                if answerer and not self._captured.put(_Under(frame, answerer, None)):
-                    return
+            while (taken := self._intake.take()) is not None:
+                self._answer(taken)
         finally:
-            self._captured.end()
+            with self._leaving:
+                self._at_work -= 1
+                if not self._at_work:
+                    self._order.end()
 
-    def _stage(
-        self,
-        stage: Stage,
-        before: Slot[_Under[_A]],
-        after: Slot[_Under[_B]],
-        work: Callable[[_Under[_A]], _B],
-    ) -> None:
-        """Take, work, hand on, until there is nothing more to take or nobody to hand it to.
-
-        Where the work fails, what comes after still gets the frames before it, and what comes before stops.
-        """
+    def _answer(self, taken: Taken) -> None:
+        """A frame's own stages; what it adds to those before it follows when these are through."""
+        frame, answerer = taken.frame, taken.answerer
         try:
-            while (under := before.take()) is not None:
-                with self.times.of(stage):
-                    content = work(under)
-                if not after.put(_Under(under.frame, under.answerer, content)):
-                    return
-        finally:
-            before.stop()
-            after.end()
+            with self.times.of("preprocess"):
+                encoded = answerer.prepare(frame.image)
+            lane = answerer.lanes.take(self._intake.passed)
+            if lane is None:
+                self._order.leave_out()
+                return
+            try:
+                with self.times.of("inference"):
+                    outputs = answerer.infer_in(lane, encoded)
+            finally:
+                answerer.lanes.give(lane)
+            begun_s = perf_counter()
+            looked = self.understanding.look(frame, answerer, outputs, encoded.meta)
+            finish = partial(self._finish, frame, looked, perf_counter() - begun_s)
+        except BaseException as error:  # noqa: BLE001
+            self._order.fail(taken.number, error)
+        else:
+            self._order.put(taken.number, finish)
+
+    def _finish(self, frame: Frame, looked: Looked, looked_s: float) -> Result:
+        begun_s = perf_counter()
+        prediction, analysis = self.understanding.go_on(frame, looked)
+        self.times.add("postprocess", looked_s + perf_counter() - begun_s)
+        return Result(frame, prediction, analysis, self._camera)
 
 
 class _QuickSwitches:

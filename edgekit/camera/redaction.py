@@ -72,8 +72,17 @@ class Detectors:
     each: tuple[_Detector, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What detectors found on a frame, with their margins."""
+
+    areas: tuple[Area, ...]
+    pixels: Pixels | None
+    """None: no detector says it of pixels."""
+
+
 class Redactor:
-    """Covers one frame after the other; not for several threads."""
+    """Finds on several frames at once, if need be; covers one after the other."""
 
     def __init__(self, detectors: Detectors) -> None:
         self._kinds, self._detectors = detectors.kinds, detectors.each
@@ -86,16 +95,10 @@ class Redactor:
         """
         return {"kinds": list(self._kinds), "covered": self._covered, "held": self._held}
 
-    def redact(
-        self,
-        frame: Frame,
-        answerer: Answerer,
-        outputs: dict[str, Tensor],
-        geometry: Geometry | None,
-        prediction: Prediction,
-    ) -> Prediction:
-        """Cover the frame's own image; return the answer without the points of faces, which measure them, and without
-        those points of poses that are covered.
+    def find(
+        self, frame: Frame, answerer: Answerer, outputs: dict[str, Tensor], geometry: Geometry | None
+    ) -> Found:
+        """What is to be covered on a frame by itself; ``answerer`` answered it with ``outputs``.
 
         EdgekitError where a detector does not answer: the frame must then not be passed on.
         """
@@ -109,8 +112,14 @@ class Redactor:
                     masks.append(detector.pixels(found))
                 case other:  # to cover nothing without a word would be the worst of bugs
                     raise TypeError(f"{type(other).__name__} says of no place that it could be covered")
-        covered = self._cover_areas(frame, areas)
-        pixels = self._cover_pixels(frame, np.logical_or.reduce(masks)) if masks else None
+        return Found(tuple(areas), np.logical_or.reduce(masks) if masks else None)
+
+    def cover(self, frame: Frame, found: Found, prediction: Prediction) -> Prediction:
+        """Cover the frame's own image, with what frames before it add; return the answer without the points of faces,
+        which measure them, and without those points of poses that are covered.
+        """
+        covered = self._cover_areas(frame, found.areas)
+        pixels = self._cover_pixels(frame, found.pixels) if found.pixels is not None else None
         return _without_points(prediction, covered, pixels)
 
     def _cover_areas(self, frame: Frame, found: Sequence[Area]) -> Sequence[Area]:
@@ -155,7 +164,12 @@ def _is_covered(point: Keypoint, areas: Sequence[Area], pixels: Pixels | None) -
 
 
 def open_detectors(
-    answerers: Sequence[Answerer], redact: str | None, *, with_bundle: Path | None, threads: int
+    answerers: Sequence[Answerer],
+    redact: str | None,
+    *,
+    with_bundle: Path | None,
+    threads: int,
+    inferences: int = 1,
 ) -> Detectors | None:
     """Who finds what ``redact`` names, KINDS with commas between; None where it is None.
 
@@ -173,7 +187,8 @@ def open_detectors(
         )
     detectors = [_detector(answerers, kinds, own=True)]
     if with_bundle:
-        detectors.append(_detector([open_bundle(with_bundle, threads=threads)], kinds, own=False))
+        other = open_bundle(with_bundle, threads=threads, inferences=inferences)
+        detectors.append(_detector([other], kinds, own=False))
     for kind in kinds:
         if not any(KINDS[kind] in detector.kinds for detector in detectors):
             raise CameraError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,12 @@ class Second:
 
 
 class SecondStage:
-    """Asks about one frame after the other; not for several threads."""
+    """Asks about the things on a frame; of several frames at once, if need be."""
 
     def __init__(self, second: Second) -> None:
         self._second = second
         self._asked = self._left_out = 0
+        self._counting = threading.Lock()
 
     def facts(self) -> dict[str, Any]:
         """``asked``: things that the second bundle was asked about; ``left_out``: those beyond ``most`` on a frame."""
@@ -56,20 +58,27 @@ class SecondStage:
         areas = [(area, -index) for index, area in enumerate(second.asking.areas(found)) if area]
         # of two that are equally large the first, which is the better one
         chosen = {-place for _, place in sorted(areas, reverse=True)[: second.most]}
-        self._asked += len(chosen)
-        self._left_out += len(areas) - len(chosen)
+        with self._counting:
+            self._asked += len(chosen)
+            self._left_out += len(areas) - len(chosen)
         return second.asking.with_answers(image, found, chosen, second.answerer.answer) if chosen else found
 
 
 def open_second(
-    first: Answerer, path: Path, *, most: int | None = None, enlarge: float | None = None, threads: int
+    first: Answerer,
+    path: Path,
+    *,
+    most: int | None = None,
+    enlarge: float | None = None,
+    threads: int,
+    inferences: int = 1,
 ) -> Second:
     """Open the bundle that is asked of what ``first`` finds; ``most``: things on a frame, ``enlarge``: longer sides of a
     box that the square around it has. None: as its task has it.
 
     CameraError where ``first`` finds none of them, BundleError where there is no asking of its task.
     """
-    answerer = open_bundle(path, threads=threads, tasks=tuple(ASKINGS))
+    answerer = open_bundle(path, threads=threads, inferences=inferences, tasks=tuple(ASKINGS))
     asking = ASKINGS[answerer.contract.schema.task](answerer.contract, enlarge)
     if not asking.goes_with(first.contract):
         raise CameraError(

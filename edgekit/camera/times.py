@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ ENOUGH_FOR_P99 = 100
 
 
 class Times:
-    """Samples of each stage and of the age; each stage is written by one thread."""
+    """Samples of each stage and of the age, from any thread."""
 
     def __init__(self) -> None:
         self._stages: dict[Stage, _Samples] = {stage: _Samples() for stage in STAGES}
@@ -32,7 +33,11 @@ class Times:
         try:
             yield
         finally:
-            self._stages[stage].add((perf_counter() - started) * 1000)
+            self.add(stage, perf_counter() - started)
+
+    def add(self, stage: Stage, seconds: float) -> None:
+        """One sample of ``stage``."""
+        self._stages[stage].add(seconds * 1000)
 
     def came_out(self, age_ms: float) -> None:
         """A frame of that age has been put out."""
@@ -56,11 +61,13 @@ class _Samples:
     def __init__(self) -> None:
         self.newest_ms: deque[float] = deque(maxlen=KEPT)
         self.count, self.sum_ms = 0, 0.0
+        self._adding = threading.Lock()
 
     def add(self, sample_ms: float) -> None:
-        self.newest_ms.append(sample_ms)
-        self.count += 1
-        self.sum_ms += sample_ms
+        with self._adding:
+            self.newest_ms.append(sample_ms)
+            self.count += 1
+            self.sum_ms += sample_ms
 
 
 def percentiles(samples_ms: Sequence[float]) -> dict[str, float | int | None] | None:

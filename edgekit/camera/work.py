@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from edgekit.camera.analysis import Analyst, check_followed
-from edgekit.camera.answering import Answerer, open_bundle
+from edgekit.camera.answering import Answerer, fitting_inferences, open_bundle
 from edgekit.camera.degrading import Degrading
 from edgekit.camera.frames import Source
 from edgekit.camera.ladder import NO_LIMITS, Limits
@@ -25,6 +26,8 @@ class Work:
 
     bundle: Path
     threads: int = 1
+    inferences: int | None = None
+    """Of each bundle at once; None: as there are processors for."""
     track: bool = False
     """Follow what is found from frame to frame."""
     scene: Path | None = None
@@ -50,6 +53,13 @@ class Work:
         return bool(self.degrade_to) or self.rung is not None or self.limits != NO_LIMITS
 
 
+class Opening(TypedDict):
+    """How each bundle is opened."""
+
+    threads: int
+    inferences: int
+
+
 class OpenWork:
     """Bundles and files of a :class:`Work`, open and checked; several pipelines may share them."""
 
@@ -60,13 +70,15 @@ class OpenWork:
         if self._follows:
             check_tracking()
         self._work = work
-        self.answerer = open_bundle(work.bundle, threads=work.threads)
+        inferences = work.inferences or fitting_inferences(work.threads)
+        self._opening = Opening(threads=work.threads, inferences=inferences)
+        self.answerer = open_bundle(work.bundle, **self._opening)
         if self._follows:
             check_followed(self.answerer)
         self._second = self._open_second()
-        self._others = [open_bundle(path, threads=work.threads) for path in work.degrade_to]
+        self._others = [open_bundle(path, **self._opening) for path in work.degrade_to]
         self._detectors = open_detectors(
-            [self.answerer, *self._others], work.redact, with_bundle=work.redact_with, threads=work.threads
+            [self.answerer, *self._others], work.redact, with_bundle=work.redact_with, **self._opening
         )
 
     def pipeline(
@@ -100,7 +112,7 @@ class OpenWork:
                 work.then,
                 most=work.then_most,
                 enlarge=work.then_enlarge,
-                threads=work.threads,
+                **self._opening,
             )
         if work.then_most is not None or work.then_enlarge is not None:
             raise CameraError(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgekit.cli.options import BundleArgument, ForceOption, ThreadsOption
+from edgekit.cli.options import BundleArgument, ForceOption, InferencesOption, ThenOption, ThreadsOption
 from edgekit.cli.output import JsonOption, note, print_json, print_table
 from edgekit.errors import CameraError, GateFailedError
 
@@ -25,13 +25,6 @@ SceneOption = Annotated[
     typer.Option(help="File of lines and zones (TOML or JSON): say what crosses, enters, leaves and dwells."),
 ]
 
-ThenOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Ask a second bundle of each thing that the first finds: pose estimation of people, text recognition "
-        "of regions of text."
-    ),
-]
 ThenMostOption = Annotated[
     int | None,
     typer.Option(min=1, help="Ask it of the largest so many on a frame; default: 8 people, every text."),
@@ -120,6 +113,7 @@ def run(
     ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="End after so many captured frames.")] = None,
     threads: ThreadsOption = 1,
+    inferences: InferencesOption = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Longest wait for a frame of a camera or stream, in seconds.")
     ] = 10.0,
@@ -145,6 +139,7 @@ def run(
     work = Work(
         bundle=bundle,
         threads=threads,
+        inferences=inferences,
         track=track,
         scene=scene,
         then=then,
@@ -210,6 +205,7 @@ def replay(
     then_enlarge: ThenEnlargeOption = None,
     force: ForceOption = False,
     threads: ThreadsOption = 1,
+    inferences: InferencesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Answer every frame of a clip in order: the same clip, bundle and machine give the same bytes.
@@ -231,6 +227,7 @@ def replay(
     work = Work(
         bundle=bundle,
         threads=threads,
+        inferences=inferences,
         track=track,
         scene=scene,
         then=then,
@@ -275,7 +272,7 @@ def _headline(found: dict[str, Any]) -> str:
     sizes = " then ".join(f"{size['width']}x{size['height']}" for size in found["sizes"])
     return (
         f"{found['frames']} frames ({sizes or 'none'}), {found['dropped']} dropped{pace}; "
-        f"{context['runtime']} {context['runtime_version']}, {context['threads']} thread(s), "
+        f"{context['runtime']} {context['runtime_version']}, {context['inferences']} x {context['threads']} thread(s), "
         f"{context['cores']} cores"
     )
 

@@ -20,6 +20,19 @@ ShapeOption = Annotated[
     list[str] | None, typer.Option(help="Fix a free input shape: NAME:1,3,224,224; repeatable.")
 ]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
+InferencesOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Inferences at a time, each on --threads; default: as many as there are processors for."
+    ),
+]
+ThenOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Ask a second bundle of each thing that the first finds: pose estimation of people, text recognition "
+        "of regions of text."
+    ),
+]
 PrecisionOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -5,30 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from edgekit.cli.output import print_json, print_table, print_wrapped, progress
 
+if TYPE_CHECKING:
+    from edgekit.camera.pipeline import Pipeline
+    from edgekit.camera.work import OpenWork, Work
 
-def profile_pipeline(
-    bundles: Sequence[str], clip: Path, *, threads: int, duration_s: float, json: bool
-) -> None:
+
+def profile_pipeline(works: Sequence[Work], clip: Path, *, duration_s: float, json: bool) -> None:
     """Go through the clip with each bundle, stage by stage and as ``camera run`` does, and print what each takes."""
-    from edgekit.camera.answering import open_bundle
     from edgekit.camera.opening import open_stored
     from edgekit.camera.pace import pace
+    from edgekit.camera.work import OpenWork
+
+    def opened(work: OpenWork) -> Pipeline:
+        return work.pipeline(open_stored(clip))
 
     found: list[dict[str, Any]] = []
     with progress("edgekit profile") as advance:
-        for number, name in enumerate(bundles):
-            advance(number, len(bundles), f"{name}: stage by stage")
-            answerer = open_bundle(Path(name), threads=threads)
-            measured = pace(answerer, partial(open_stored, clip), lambda _: None, duration_s=duration_s)
+        for number, work in enumerate(works):
+            advance(number, len(works), f"{work.bundle}: stage by stage")
+            ready = OpenWork(work)
+            measured = pace(partial(opened, ready), lambda _: None, duration_s=duration_s)
             found.append(
-                {"bundle": name, "source": str(clip), "threads": threads, **measured.facts()}
-                | {"context": answerer.conditions()}
+                {"bundle": str(work.bundle), "then": work.then and str(work.then), "source": str(clip)}
+                | {"threads": work.threads, **measured.facts(), "context": ready.answerer.conditions()}
             )
     if json:
         print_json({"pipelines": found})
@@ -41,16 +46,17 @@ def _print(facts: dict[str, Any]) -> None:
     rows = [[stage, f"{spent_ms:.2f} ms"] for stage, spent_ms in facts["stages_ms"].items()]
     print_table([facts["bundle"], "a frame>"], [*rows, ["processor time", f"{facts['cpu_ms']:.2f} ms"]])
     context = facts["context"]
+    then = f", then {facts['then']}" if facts["then"] else ""
     print_wrapped(
         f"camera run comes to {facts['pipeline_fps']:.1f} frames/s on this machine, limited by "
         f"{_limit(facts['limit'])}; one stage after the other to {facts['loop_fps']:.1f}. Measured on "
-        f"{facts['frames']} frames of {facts['source']}, nothing written; {context['runtime']} "
-        f"{context['runtime_version']}, {facts['threads']} thread(s), {context['cores']} cores"
+        f"{facts['frames']} frames of {facts['source']}{then}, nothing written; {context['runtime']} "
+        f"{context['runtime_version']}, {context['inferences']} x {context['threads']} thread(s), {context['cores']} cores"
     )
 
 
 def _limit(limit: str) -> str:
-    return "the processors" if limit == "processors" else f"its stage {limit}"
+    return f"the {limit}" if limit in ("workers", "processors") else f"its stage {limit}"
 
 
 def check_alone(given: dict[str, bool]) -> None:

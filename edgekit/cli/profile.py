@@ -10,7 +10,7 @@ import typer
 
 from edgekit.cli.counted import print_answers, print_instructions
 from edgekit.cli.facts import usable_catalog
-from edgekit.cli.options import ShapeOption, ThreadsOption, read_shapes
+from edgekit.cli.options import InferencesOption, ShapeOption, ThenOption, ThreadsOption, read_shapes
 from edgekit.cli.output import JsonOption, note, print_json, print_table, print_wrapped, progress
 from edgekit.cli.pipeline import check_alone, profile_pipeline
 from edgekit.cli.prediction import print_prediction
@@ -46,6 +46,8 @@ def profile(
             help="Clip or folder of images: time camera run, stage by stage and whole.",
         ),
     ] = None,
+    then: ThenOption = None,
+    inferences: InferencesOption = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Keep the measurements in this file.")
     ] = None,
@@ -72,10 +74,17 @@ def profile(
     from edgekit.vocabulary import PREDICTED
 
     if pipeline:
+        from edgekit.camera.work import Work
+
         given = {"--on": bool(on), "--runs": bool(runs), "--by-operator": by_operator, "--shape": bool(shape)}
         check_alone({**given, "--out": bool(out)})
-        profile_pipeline(bundle, pipeline, threads=threads, duration_s=duration, json=json)
+        works = [
+            Work(bundle=Path(name), threads=threads, inferences=inferences, then=then) for name in bundle
+        ]
+        profile_pipeline(works, pipeline, duration_s=duration, json=json)
         return
+    if then or inferences:
+        raise typer.BadParameter("--then and --inferences go with --pipeline CLIP")
     specs, shapes = on or ["local"], read_shapes(shape)
     catalog = usable_catalog() if any(spec.startswith(PREDICTED) for spec in specs) else None
     extent = Extent(duration_s=duration, runs=runs, by_operator=by_operator)

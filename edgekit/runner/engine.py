@@ -26,11 +26,13 @@ _YARDSTICK = "yardstick"
 class Engine:
     """Holds one bundle, its imported runtime and, once loaded, a session."""
 
-    def __init__(self, folder: Path, *, threads: int, reset_peaks: bool = True) -> None:
+    def __init__(self, folder: Path, *, threads: int, at_once: int = 1, reset_peaks: bool = True) -> None:
+        """``at_once``: inferences that :meth:`answer` may have under way at a time, each on ``threads`` threads."""
         self._bundle = read_bundle(folder)
         self._runtime = import_runtime(self._bundle.runtime)
-        self._threads = threads
+        self._threads, self._at_once = threads, at_once
         self._session: Session | None = None
+        self._lanes: tuple[Session, ...] = ()
         self._golden: Golden | None = None
         self._feeds: dict[str, Array] = {}
         self._answered = False
@@ -60,7 +62,9 @@ class Engine:
         self._golden = read_golden(self._bundle)
         checked = time.perf_counter()
         with self._memory.phase("load"):
-            self._session = self._runtime.open(self._bundle, self._threads)
+            session = self._runtime.open(self._bundle, self._threads, self._at_once)
+            self._session = session
+            self._lanes = (session, *(session.beside() for _ in range(self._at_once - 1)))
         loaded = time.perf_counter()
         if self._golden is None:
             self._feeds = synthetic_inputs(self._session)
@@ -129,14 +133,29 @@ class Engine:
             written.append(str(target))
         return {"outputs": written}
 
-    def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Source outputs to source inputs of an application in this process; its memory is not watched."""
-        session = self._checked_session()
+    def answer(self, inputs: Mapping[str, Array], lane: int = 0) -> dict[str, Array]:
+        """Source outputs to source inputs of an application in this process; its memory is not watched.
+
+        Several threads may ask at the same time, each in another of the ``at_once`` lanes, once :meth:`warm_up` has been
+        there.
+        """
+        self._checked_session()
+        session = self._lanes[lane]
         return self._source_outputs(session.run(to_artifact(self._bundle, session, inputs)))
 
     def warm_up(self) -> None:
-        """Answer the golden (else a made up) input once more; RunnerError where it is not the recorded answer."""
-        self._checked_session().run(self._feeds)
+        """Answer the golden (else a made up) input in every lane; RunnerError where it is not the recorded answer.
+
+        In all at the same time, so that what memory they take together is taken from the beginning.
+        """
+        self._checked_session()
+        # no board needs it before its first inference
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(self._at_once) as threads:
+            answers = list(threads.map(lambda session: session.run(self._feeds), self._lanes))
+        for outputs in answers:
+            self._check(outputs)
 
     def count(self, runs: int) -> dict[str, object]:
         """Instructions of each of ``runs`` inferences by class, where an emulator counts them; else none."""

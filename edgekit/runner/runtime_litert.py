@@ -38,7 +38,7 @@ class LiteRt:
             f"no TFLite runtime here ({'; '.join(failures)}); install it with: pip install ai-edge-litert"
         )
 
-    def open(self, bundle: Bundle, threads: int) -> LiteRtSession:
+    def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> LiteRtSession:
         return LiteRtSession(bundle, self._interpreter, threads, _kernels(bundle, self._module))
 
     def operators(
@@ -66,6 +66,7 @@ class LiteRtSession:
     """One interpreter with its tensors allocated."""
 
     def __init__(self, bundle: Bundle, interpreter: Any, threads: int, kernels: Mapping[str, Any]) -> None:
+        self._opened_with = bundle, interpreter, threads, kernels
         try:
             self._interpreter = interpreter(model_path=str(bundle.artifact), num_threads=threads, **kernels)
             self._interpreter.allocate_tensors()
@@ -84,6 +85,10 @@ class LiteRtSession:
             self._interpreter.set_tensor(self._in[name], value)
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(index) for name, index in self._out.items()}
+
+    def beside(self) -> LiteRtSession:
+        """An interpreter of its own on the same mapped file; XNNPACK packs its weights once more."""
+        return LiteRtSession(*self._opened_with)
 
 
 def _kernels(bundle: Bundle, module: Any) -> dict[str, Any]:

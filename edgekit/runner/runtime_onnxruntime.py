@@ -46,7 +46,7 @@ class OnnxRuntime:
     def __init__(self) -> None:
         self.version = str(onnxruntime.__version__)
 
-    def open(self, bundle: Bundle, threads: int) -> OnnxSession:
+    def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> OnnxSession:
         return OnnxSession(bundle, _options(bundle, threads))
 
     def operators(
@@ -81,6 +81,12 @@ class OnnxSession:
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         values = self._session.run(self._names, dict(feeds))
         return dict(zip(self._names, values))
+
+    def beside(self) -> OnnxSession:
+        """Itself: any number of threads may call ``run`` (onnxruntime's C API, ``Run``); what ``threads`` there are beyond
+        one for each of them is shared.
+        """
+        return self
 
     def end_profiling(self) -> str:
         """Stop profiling; the path of the profile."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from .bundle import Bundle
@@ -39,8 +40,13 @@ class OpenVino:
     def __init__(self) -> None:
         self.version = str(openvino.__version__)
 
-    def open(self, bundle: Bundle, threads: int) -> OpenVinoSession:
-        return OpenVinoSession(bundle, {**_DEFAULTS, "INFERENCE_NUM_THREADS": str(threads), **bundle.options})
+    def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> OpenVinoSession:
+        # the threads of all streams together
+        parallel = {"NUM_STREAMS": str(at_once), "INFERENCE_NUM_THREADS": str(at_once * threads)}
+        if at_once > 1:
+            # each model ties its streams to the same first processors, where those of two would meet beside an idle one
+            parallel["ENABLE_CPU_PINNING"] = "NO"
+        return OpenVinoSession(bundle, {**_DEFAULTS, **parallel, **bundle.options})
 
     def operators(
         self, bundle: Bundle, threads: int, feeds: Mapping[str, Array], runs: int
@@ -64,7 +70,7 @@ class OpenVino:
 
 
 class OpenVinoSession:
-    """One compiled model and its request."""
+    """A compiled model and one request of it."""
 
     def __init__(self, bundle: Bundle, config: Mapping[str, str]) -> None:
         try:
@@ -80,6 +86,12 @@ class OpenVinoSession:
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         results = self._request.infer({self._in[name]: value for name, value in feeds.items()})
         return {name: results[port] for name, port in self._out.items()}
+
+    def beside(self) -> OpenVinoSession:
+        """Another request of the compiled model, which a stream of its own answers."""
+        other = copy(self)
+        other._request = self._model.create_infer_request()
+        return other
 
     def layers(self) -> list[OperatorTime]:
         """Times of the last inference."""

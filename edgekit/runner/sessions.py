@@ -45,6 +45,9 @@ class Session(Protocol):
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """One inference."""
 
+    def beside(self) -> Session:
+        """One on the same weights whose inferences may run while this one's do, of as many as it was opened for."""
+
 
 class Runtime(Protocol):
     """An imported runtime: its version, and how it opens and profiles an artifact."""
@@ -54,8 +57,10 @@ class Runtime(Protocol):
     @property
     def version(self) -> str: ...
 
-    def open(self, bundle: Bundle, threads: int) -> Session:
-        """Load the artifact on ``threads`` threads; RunnerError where the runtime refuses it."""
+    def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> Session:
+        """Load the artifact for so many inferences at once, each on ``threads`` threads; RunnerError where the runtime
+        refuses it.
+        """
 
     def operators(
         self, bundle: Bundle, threads: int, feeds: Mapping[str, Array], runs: int

@@ -87,9 +87,9 @@ class Slow:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._answerer, name)
 
-    def infer(self, encoded: Encoded) -> Any:
+    def infer_in(self, lane: int, encoded: Encoded) -> Any:
         time.sleep(self._seconds)
-        return self._answerer.infer(encoded)
+        return self._answerer.infer_in(lane, encoded)
 
 
 def test_of_what_is_live_the_newest_frame_wins_and_none_is_old(classifier: Path) -> None:
@@ -154,11 +154,11 @@ class Failing(Slow):
         super().__init__(answerer, 0)
         self._asked = 0
 
-    def infer(self, encoded: Encoded) -> Any:
+    def infer_in(self, lane: int, encoded: Encoded) -> Any:
         self._asked += 1
         if self._asked == 8:
             raise ContractError("the eighth")
-        return super().infer(encoded)
+        return super().infer_in(lane, encoded)
 
 
 def test_an_error_of_a_stage_is_raised_after_the_frames_before_it(classifier: Path, clip: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 import edgekit
 from edgekit.camera.answering import open_bundle
 from edgekit.camera.posing import ENLARGED, square
+from edgekit.camera.replaying import replay
 from edgekit.camera.second import SecondStage, open_second
+from edgekit.camera.work import Work
 from edgekit.contracts import Box, Boxes, Poses
 from edgekit.contracts.types import Image
 from edgekit.errors import BundleError, CameraError
@@ -21,6 +23,7 @@ from tests.camera.bundles import bundle_of
 from tests.camera.making import write_clip
 from tests.camera.people import FRAME, Person, detector, pose_finder, scene
 from tests.camera.test_command import camera, events, frames
+from tests.camera.test_command import edgekit as edgekit_command
 from tests.conversion import red
 
 HERE = [
@@ -68,6 +71,38 @@ def lights(boxes: Boxes) -> dict[tuple[int, int], tuple[float, float]]:
             point = {point.name: point for point in box.pose.points}["light"]
             places[cell] = (point.x, point.y)
     return places
+
+
+def test_several_frames_at_once_have_the_same_poses_and_count_all(
+    finder: Path, poser: Path, tmp_path: Path
+) -> None:
+    scenes = [scene(*HERE[: 1 + index % 4]) for index in range(24)]
+    folder = written(tmp_path / "in", *scenes)
+    lines, facts = [], []
+    for inferences in (1, 3):
+        done = replay(folder, Work(bundle=finder, then=poser, then_most=2, inferences=inferences))
+        lines.append(done.lines)
+        facts.append(done.facts["then"])
+    assert lines[0] == lines[1]
+    assert facts[0] == facts[1]
+    # of 1, 2, 3 and 4 people six times each
+    assert (facts[0]["asked"], facts[0]["left_out"]) == (42, 18)
+
+
+def test_the_pipeline_is_profiled_with_both_bundles(finder: Path, poser: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "c.avi", [scene(*HERE)] * 12)
+    words = ("profile", finder, "--pipeline", clip, "--duration", "0.5", "--inferences", "2", "--json")
+    alone, both = (
+        json.loads(edgekit_command(*words, *more, cwd=tmp_path).stdout)["pipelines"][0]
+        for more in ((), ("--then", poser))
+    )
+    assert (alone["then"], both["then"]) == (None, str(poser))
+    assert both["inferences"] == both["context"]["inferences"] == 2
+    # four poses are asked for on each frame, and each costs more than decoding it
+    assert both["stages_ms"]["postprocess"] > 2 * alone["stages_ms"]["postprocess"]
+    refused = edgekit_command("profile", finder, "--pipeline", clip, "--then", finder, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "one of text-recognition, pose-estimation is wanted" in refused.stderr
 
 
 def test_points_stand_on_the_frame_where_the_light_is(finder: Path, poser: Path, tmp_path: Path) -> None:

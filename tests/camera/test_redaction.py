@@ -16,7 +16,7 @@ from edgekit.camera.answering import open_bundle
 from edgekit.camera.opening import open_stored
 from edgekit.camera.pipeline import Pipeline, Result
 from edgekit.camera.redaction import Redactor, open_detectors
-from edgekit.contracts import Box, Boxes, Encoded
+from edgekit.contracts import Box, Boxes
 from edgekit.contracts.types import Image
 from edgekit.data.images import read_image
 from edgekit.errors import ContractError, DeviceError
@@ -154,19 +154,18 @@ def test_people_are_covered_by_a_detector_of_objects(yolo: Path, tmp_path: Path)
 
 
 class Failing:
-    """A detector that stops to work at the fourth frame; the model is the real one."""
+    """A detector that does not answer one image; the model is the real one."""
 
-    def __init__(self, answerer: Any) -> None:
-        self._answerer, self._asked = answerer, 0
+    def __init__(self, answerer: Any, at: Image) -> None:
+        self._answerer, self._at = answerer, at
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._answerer, name)
 
-    def infer(self, encoded: Encoded) -> Any:
-        self._asked += 1
-        if self._asked == 4:
+    def prepare(self, image: Image) -> Any:
+        if np.array_equal(image, self._at):
             raise DeviceError("the detector is gone")
-        return self._answerer.infer(encoded)
+        return self._answerer.prepare(image)
 
 
 @pytest.mark.network
@@ -174,8 +173,10 @@ def test_no_frame_comes_out_that_could_not_be_covered(
     classifier: Path, blazeface: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answerer = open_bundle(classifier, threads=1)
+    fourth = [frame.image for frame in iter(open_stored(clip).read, None)][3]
     monkeypatch.setattr(
-        "edgekit.camera.redaction.open_bundle", lambda *words, **more: Failing(open_bundle(*words, **more))
+        "edgekit.camera.redaction.open_bundle",
+        lambda *words, **more: Failing(open_bundle(*words, **more), fourth),
     )
     detectors = open_detectors([answerer], "faces", with_bundle=blazeface, threads=1)
     assert detectors
@@ -199,7 +200,7 @@ def test_a_detector_without_an_answer_is_an_error(blazeface: Path, clip: Path) -
     encoded = answerer.prepare(frame.image)
     outputs = {name: np.full_like(value, np.nan) for name, value in answerer.infer(encoded).items()}
     with pytest.raises(ContractError, match="NaN"):
-        redactor.redact(frame, answerer, outputs, encoded.meta, Boxes(()))
+        redactor.find(frame, answerer, outputs, encoded.meta)
 
 
 @pytest.mark.parametrize(
