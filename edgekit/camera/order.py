@@ -12,6 +12,10 @@ _POLL_S = 0.1
 """A thread that waits looks this often whether it is to stop: a signal's handler takes no locks to tell it."""
 
 
+def _new(_old: _Done, new: _Done) -> _Done:
+    return new
+
+
 class Order(Generic[_Done]):
     """Takes in things by their number, finishes one after the other, and keeps what is finished until it is taken.
 
@@ -19,9 +23,13 @@ class Order(Generic[_Done]):
     comes, numbers have no holes, and who begins one waits until there is room for it.
     """
 
-    def __init__(self, *, newest_wins: bool, room: int) -> None:
-        """``room``: things that may have been begun and not been taken."""
-        self._newest_wins, self._room = newest_wins, room
+    def __init__(
+        self, *, newest_wins: bool, room: int, give_way: Callable[[_Done, _Done], _Done] = _new
+    ) -> None:
+        """``room``: things that may have been begun and not been taken. ``give_way``: what takes the place of a finished
+        thing, from that and the next.
+        """
+        self._newest_wins, self._room, self._give_way = newest_wins, room, give_way
         lock = threading.Lock()
         self._come, self._gone = threading.Condition(lock), threading.Condition(lock)
         self._waiting: dict[int, Callable[[], _Done]] = {}
@@ -131,9 +139,9 @@ class Order(Generic[_Done]):
             self._end_with(error)
             return
         with self._come:
-            if self._newest_wins:
-                self.left_out += len(self._finished)
-                self._finished.clear()
+            if self._newest_wins and self._finished:
+                self.left_out += 1
+                done = self._give_way(self._finished.pop(), done)
             self._finished.append(done)
             self._come.notify()
 

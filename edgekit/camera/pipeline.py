@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
@@ -44,6 +44,14 @@ class Result:
     """Where boxes are followed."""
     camera: str | None = None
     """Name of its source, where there are several."""
+
+
+def _telling_both(old: Result, new: Result) -> Result:
+    """What happened on a frame that gives way is told with the one that takes its place."""
+    if old.analysis is None or new.analysis is None:
+        return new
+    happenings = (*old.analysis.happenings, *new.analysis.happenings)
+    return replace(new, analysis=replace(new.analysis, happenings=happenings))
 
 
 def workers(inferences: int, *, threads: int, cores: int) -> int:
@@ -93,7 +101,9 @@ class Pipeline:
         choose = degrading.answerer if degrading else lambda: answerer
         self._capture = Capture(source, choose, self.times, most=frames)
         # as many may wait for a slower one before them, or for the caller, as there are workers
-        self._order: Order[Result] = Order(newest_wins=source.live, room=2 * self.workers)
+        self._order: Order[Result] = Order(
+            newest_wins=source.live, room=2 * self.workers, give_way=_telling_both
+        )
         self._intake: Intake = (
             Newest(self._capture) if source.live else InOrder(self._capture, self._order.has_room)
         )

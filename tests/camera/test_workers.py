@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from edgekit.bundles import read_bundle
+from edgekit.camera.analysis import Analysis
 from edgekit.camera.answering import Answerer, fitting_inferences, open_bundle
 from edgekit.camera.clips import Clip
 from edgekit.camera.events import event_line
+from edgekit.camera.frames import Frame
+from edgekit.camera.happenings import Happening
 from edgekit.camera.lanes import Lanes
 from edgekit.camera.opening import open_source, open_stored
 from edgekit.camera.pipeline import Pipeline, Result, workers
@@ -130,6 +133,27 @@ def test_of_what_is_live_a_frame_that_was_overtaken_is_not_shown() -> None:
     assert 0 not in indices(found)
     assert found[-1].frame.index == 7
     assert pipeline.dropped == pipeline.replaced == 8 - len(found)
+
+
+def test_what_happened_on_a_frame_that_nobody_took_is_told_with_the_next() -> None:
+    looked_at = []
+
+    class Eventful:
+        def analyse(self, frame: Frame, _: Prediction) -> Analysis:
+            looked_at.append(frame.index)
+            entered = Happening("entered", "door", track=frame.index, label="person")
+            return Analysis((), (entered,), None, {})
+
+    pipeline = pipeline_of(Scripted(1), Numbered(8, live=True, pause_s=0.02), analyst=Eventful())
+    found, told = [], []
+    for result in pipeline:
+        assert result.analysis
+        told += [happening.track for happening in result.analysis.happenings]
+        found.append(result.frame.index)
+        if len(found) == 1:
+            time.sleep(0.3)
+    assert told == looked_at
+    assert len(found) < len(told)
 
 
 def test_what_waits_for_an_inference_gives_way_to_the_newest_frame() -> None:
