@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -20,7 +20,7 @@ from edgekit.simulation.layer import convolution_kind
 from edgekit.simulation.memory_buffers import Move
 from edgekit.simulation.memory_holdings import Holdings, WeightClass
 from edgekit.simulation.onnx_scope import CONVOLUTIONS, PRODUCTS, VIEWS, Scope, fused_results, is_product
-from edgekit.simulation.operators import ONNX_KINDS
+from edgekit.simulation.operators import FUSED_ACTIVATIONS, ONNX_KINDS
 
 _BLOCK = 8
 """Channels of the narrowest block of onnxruntime's layout for images."""
@@ -102,13 +102,19 @@ def _move(node: onnx.NodeProto, scope: Scope, fused: set[str], in_float: set[str
 
 
 def _in_float(graph: onnx.GraphProto) -> set[str]:
-    """Names of the nodes that stay in float where edgekit quantizes the graph."""
-    found = set(float_nodes(graph).all)
-    return found | {
-        node.name
-        for node in graph.node
-        if node.op_type not in QUANTIZED_OPERATORS and not node.op_type.startswith(_INTEGERS)
-    }
+    """Names of the nodes that stay in float: where edgekit quantizes the graph, or as its own quantizations have it."""
+    rounded = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
+    if not rounded & {name for node in graph.node for name in node.output}:
+        kept = set(float_nodes(graph).all)
+        return kept | {node.name for node in graph.node if _is_left(node, QUANTIZED_OPERATORS)}
+    for node in reversed(graph.node):
+        if node.output[0] in rounded and (node.op_type in FUSED_ACTIVATIONS or node.op_type in VIEWS):
+            rounded.add(node.input[0])
+    return {node.name for node in graph.node if node.output[0] not in rounded and _is_left(node, ())}
+
+
+def _is_left(node: onnx.NodeProto, quantized: Collection[str]) -> bool:
+    return node.op_type not in quantized and not node.op_type.startswith(_INTEGERS)
 
 
 def _image(

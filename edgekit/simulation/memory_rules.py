@@ -155,14 +155,14 @@ class LitertBytes:
 
 
 def litert_bytes(held: Holdings) -> LitertBytes:
-    """Both arenas; nothing is computed in place."""
+    """Both arenas; only XNNPACK computes in place, where nobody else reads what it overwrites."""
     held = _with_conversions(held, lambda move: move.in_float)
     parts = _parts(held)
     outside = [part if isinstance(part, Move) else _as_one(part, parts, held.outputs) for part in parts]
     seen = {name for move in outside for name in (*move.reads, *move.writes)}
     arena = buffers_of(outside, held.sizes_bytes, given=held.inputs, kept=held.outputs, in_place=False)
     inside = [
-        buffers_of([_only(move, seen) for move in part], held.sizes_bytes, in_place=False)
+        buffers_of([_only(move, seen) for move in part], held.sizes_bytes)
         for part in parts
         if not isinstance(part, Move)
     ]

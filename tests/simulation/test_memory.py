@@ -183,13 +183,13 @@ def test_litert_keeps_what_goes_between_parts_in_its_own_arena(tmp_path: Path) -
 
 
 def test_what_stays_in_float_has_conversions_around_it(tmp_path: Path) -> None:
-    """A hard swish between convolutions: what it reads and writes are floats, 16 KiB each, and all of the workspace at
-    its peak; in integers it would be a quarter of that. Input and output are floats either way.
+    """A hard swish between convolutions overwrites the floats that it reads, 16 KiB beside the 4 of the integers that
+    they are made of; without, two buffers of integers take turns. Input and output are floats either way.
     """
     swish = helper.make_node("HardSwish", ["a"], ["b"])
     mixed = holdings_of(load_model(chain(tmp_path, conv("x", "a"), swish, conv("b", "y"))), "int8")
     found = litert_bytes(mixed)
-    assert (found.arena, found.workspace) == (2 * 16 * 1024, 2 * 16 * 1024)
+    assert (found.arena, found.workspace) == (2 * 16 * 1024, 16 * 1024 + 4 * 1024)
     whole = holdings_of(load_model(chain(tmp_path, conv("x", "a"), conv("a", "b"), conv("b", "y"))), "int8")
     found = litert_bytes(whole)
     assert (found.arena, found.workspace) == (2 * 16 * 1024, 2 * 4 * 1024)
@@ -224,6 +224,24 @@ def test_onnxruntime_sums_three_channels_apart(tmp_path: Path) -> None:
         for channels in (3, 4)
     }
     assert found == {3: 3 * 256 * 6 + 3 * 256 * 4 + 8 * 9 * 256, 4: 4 * 256 * 6 + 8 * 9 * 256}
+
+
+def test_a_quantized_onnx_file_says_what_is_in_float(tmp_path: Path) -> None:
+    """A pooling between quantizations is in integers, the same without one behind it in floats."""
+    steps = [
+        node("QuantizeLinear", "x s z", "q0"), node("DequantizeLinear", "q0 s z", "d0"),
+        node("MaxPool", "d0", "a", kernel_shape=[1, 1]),
+        node("QuantizeLinear", "a s z", "q1"), node("DequantizeLinear", "q1 s z", "d1"),
+        node("MaxPool", "d1", "y", kernel_shape=[1, 1]),
+    ]  # fmt: skip
+    numbers = [
+        numpy_helper.from_array(np.array(1, np.float32), "s"),
+        numpy_helper.from_array(np.array(0, np.int8), "z"),
+    ]
+    graph = helper.make_graph(steps, "qdq", [value("x", 1, 2, 8, 8)], [value("y", 1, 2, 8, 8)], numbers)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    moves = holdings_of(load_model(saved(tmp_path, proto)), "int8").moves
+    assert [move.in_float for move in moves if not move.view] == [False, True]
 
 
 def test_a_quantized_tflite_file_says_what_is_in_float(tmp_path: Path) -> None:
