@@ -6,7 +6,8 @@
 Each artifact is loaded and run in a runner of its own on one thread; peaks are the kernel's, on an emulated board less the
 emulator's own pages. ``--fit`` measures the probes of ``memory_probes.py`` too, records all peaks of that architecture in
 ``edgekit/simulation/memory_measured.csv`` and fits the constants in ``memory.toml`` beside it; with ``--models``, what was
-recorded of others stays. ``--keep`` keeps the bundles and takes those that are there.
+recorded of others stays. ``--refit`` measures nothing: it reckons the terms of all recorded peaks by the rules as they are
+now, and fits. ``--keep`` keeps the bundles and takes those that are there.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -25,7 +27,7 @@ from benchmarks.candidates import built
 from benchmarks.memory_probes import PROBES
 from benchmarks.trials import quiet_home
 from edgekit.conversion.candidates import Candidate
-from edgekit.conversion.order import Intake, Order
+from edgekit.conversion.order import Intake, Order, take_in
 from edgekit.conversion.plan import PRECISIONS
 from edgekit.devices import Device, open_device
 from edgekit.devices.emulated import SCHEME
@@ -43,6 +45,7 @@ from edgekit.simulation.memory_fitting import (
     read_peaks,
     write_peaks,
 )
+from edgekit.simulation.memory_holdings import Holdings
 from edgekit.simulation.memory_terms import FIRST, MemoryRuntime, memory_terms
 from edgekit.simulation.memory_writing import constants_text
 from edgekit.vocabulary import Precision
@@ -69,24 +72,61 @@ def main() -> None:
         open_device(options.on), options.on.removeprefix(SCHEME) if options.on != "local" else "host"
     )
     with quiet_home() as scratch, ExitStack() as stack:
+        if options.refit:
+            recorded = by_todays_rules(read_peaks(), scratch)
+            write(recorded)
+            report(recorded)
+            return
         kept = options.keep or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-memory-"))
         )
         peaks: list[Peak] = []
         for name in wanted:
-            if name in PROBES:
-                path, family = scratch / f"{name}.onnx", PROBE
-                onnx.save(PROBES[name](), path)
-            else:
-                path, family = resolve(name, lambda *_: None), FAMILIES.get(name, name)
-            for peak in measured(path, family, board, kept / board.target / name):
+            family = PROBE if name in PROBES else FAMILIES.get(name, name)
+            for peak in measured(source(name, scratch), family, board, kept / board.target / name):
                 print(f"{peak.model} {peak.runtime} {peak.precision}: {peak.peak / 1e6:.1f} MB", flush=True)
                 peaks.append(peak)
         if options.fit:
-            every = merged(peaks, whole=not options.models)
-            write_peaks(every)
-            CONSTANTS.write_text(constants_text(every), encoding="utf-8")
+            write(merged(peaks, whole=not options.models))
     report(peaks)
+
+
+def source(name: str, scratch: Path) -> Path:
+    """The file of a probe or of a zoo model."""
+    if name not in PROBES:
+        return resolve(name, lambda *_: None)
+    path = scratch / f"{name}.onnx"
+    onnx.save(PROBES[name](), path)
+    return path
+
+
+def write(peaks: Sequence[Peak]) -> None:
+    write_peaks(peaks)
+    CONSTANTS.write_text(constants_text(peaks), encoding="utf-8")
+
+
+def by_todays_rules(peaks: Sequence[Peak], scratch: Path) -> list[Peak]:
+    """Recorded peaks with the terms that the rules make of their models now."""
+    held: dict[tuple[str, str], Holdings] = {}
+    for name, precision in sorted({(peak.model, peak.precision) for peak in peaks}):
+        order = order_of(source(name, scratch), "host", scratch / "out", data_free=name in PROBES)
+        held[name, precision] = holdings_of(take_in(order).model, cast("Precision", precision))
+    return [
+        replace(
+            peak,
+            terms=memory_terms(
+                held[peak.model, peak.precision], cast("MemoryRuntime", peak.runtime), peak.arch
+            ),
+        )
+        for peak in peaks
+    ]
+
+
+def order_of(path: Path, target: str, out: Path, *, data_free: bool) -> Order:
+    return Order(
+        model=path, targets=(target,), out=out, samples=_SAMPLES, effort="fast", precisions=PRECISIONS,
+        data_free=data_free,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +146,7 @@ def merged(peaks: Sequence[Peak], *, whole: bool) -> list[Peak]:
 
 def measured(path: Path, family: str, board: Board, kept: Path) -> Iterator[Peak]:
     """Peaks of every artifact of the model at ``path``; why there is none is printed."""
-    order = Order(
-        model=path, targets=(board.target,), out=kept, samples=_SAMPLES, effort="fast", precisions=PRECISIONS,
-        data_free=family == PROBE,
-    )  # fmt: skip
+    order = order_of(path, board.target, kept, data_free=family == PROBE)
     for candidate, intake, folder in built(order, _is_measured):
         assert candidate.precision is not None
         try:
@@ -178,6 +215,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, help="folder for the bundles")
     parser.add_argument(
         "--fit", action="store_true", help=f"record peaks in {MEASURED.name} and fit the constants"
+    )
+    parser.add_argument(
+        "--refit", action="store_true", help="by the peaks that are recorded and the rules as they are now"
     )
     return parser.parse_args()
 

@@ -126,7 +126,8 @@ def holdings_of(model: Model, precision: Precision) -> Holdings:
         raise ModelError(f"{model.path}: {free[0]}")
     element_bytes = _INTEGER_BYTES if precision == "int8" else _FLOAT_BYTES
     if model.tflite is not None:
-        return tflite_holdings(model, element_bytes)
+        # a quantized file says of every tensor what it is
+        return tflite_holdings(model, _FLOAT_BYTES if model.quantized else element_bytes)
     try:
         return onnx_holdings(model, element_bytes)
     except UnknownShapeError as error:

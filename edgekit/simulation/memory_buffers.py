@@ -22,12 +22,18 @@ class Move:
     channels, only writes it), what follows keeps the layout of what it reads, all else needs the plain one."""
     alone: bool = False
     """onnxruntime has a kernel for it that writes elsewhere; others fuse it."""
+    in_float: bool = False
+    """Quantization leaves it in float."""
     only_floats: bool = False
     """onnxruntime has no kernel for it in integers."""
     apart: bool = False
     """Nothing that XNNPACK computes: LiteRT runs it by itself."""
+    sums: bool = False
+    """In integers onnxruntime sums it up in 32 bits beside the result."""
     windows: int = 0
     """Addresses of a convolution's input rows, which XNNPACK writes down once."""
+    positions: int = 0
+    """The same of onnxruntime's kernels in integers, where neighbouring windows share none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -15,23 +15,28 @@ from edgekit.models.model import Model
 from edgekit.models.prepare import normal_form
 from edgekit.models.shapes import graph_inputs
 from edgekit.models.standins import integer
+from edgekit.quantization.placement import QUANTIZED_OPERATORS, float_nodes
 from edgekit.simulation.layer import convolution_kind
 from edgekit.simulation.memory_buffers import Move
 from edgekit.simulation.memory_holdings import Holdings, WeightClass
 from edgekit.simulation.onnx_scope import CONVOLUTIONS, PRODUCTS, VIEWS, Scope, fused_results, is_product
-from edgekit.simulation.operators import ONNX_KINDS
+from edgekit.simulation.operators import FUSED_ACTIVATIONS, ONNX_KINDS
 
 _BLOCK = 8
 """Channels of the narrowest block of onnxruntime's layout for images."""
+_MLAS_CHANNELS = 4
+"""Of an input, that onnxruntime's integer kernels take at once."""
 _BLOCKED_CONVOLUTIONS = {"Conv", "FusedConv", "QLinearConv"}
 _FOLLOWS = {
     "Add", "AveragePool", "Concat", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "Mul", "Relu", "Sigmoid", "Sum",
     "Tanh",
 }  # fmt: skip
 """What onnxruntime computes in that layout too, where all it reads is there in it."""
-_ALONE_IN_INTEGERS = {"LeakyRelu", "Relu", "Sigmoid", "Softmax"}
-_TWO_IN_INTEGERS = {"Add", "Max", "Min", "Mul", "Sum"}
-"""Arithmetic on one and on two activations that onnxruntime computes in integers, or hands through."""
+_INTEGERS = ("QLinear", "QGemm", "ConvInteger", "MatMulInteger")
+"""How the names of operators begin that compute in integers by themselves."""
+_NOT_IN_INTEGERS = {"ConvTranspose", "Pad", "ReduceMean"}
+"""What onnxruntime 1.32 computes in floats between integers, with a conversion before and behind it; a Resize, too,
+but for the nearest pixel."""
 _APART = {
     "ArgMax", "ArgMin", "Cast", "CumSum", "Equal", "Erf", "Expand", "Gather", "GatherElements", "GatherND", "Greater",
     "GreaterOrEqual", "Less", "LessOrEqual", "NonMaxSuppression", "OneHot", "ReduceMax", "ReduceMin", "ReduceProd",
@@ -48,7 +53,8 @@ def onnx_holdings(model: Model, element_bytes: int) -> Holdings:
     sources = _sources(graph)
     scope = replace(scope, constants=scope.constants | sources.keys())
     nodes = [node for node in graph.node if any(name not in scope.constants for name in node.output)]
-    moves = [_move(node, scope, fused) for node in nodes]
+    in_float = _in_float(graph)
+    moves = [_move(node, scope, fused, in_float) for node in nodes]
     inputs = [value.name for value in graph_inputs(graph)]
     outputs = [value.name for value in graph.output]
     bits = tensor_bits(graph)
@@ -73,7 +79,7 @@ def onnx_holdings(model: Model, element_bytes: int) -> Holdings:
     )
 
 
-def _move(node: onnx.NodeProto, scope: Scope, fused: set[str]) -> Move:
+def _move(node: onnx.NodeProto, scope: Scope, fused: set[str], in_float: set[str]) -> Move:
     reads = tuple(scope.activations(node))
     writes = tuple(name for name in node.output if name and scope.uses[name])
     is_fused = node.output[0] in fused
@@ -86,10 +92,29 @@ def _move(node: onnx.NodeProto, scope: Scope, fused: set[str]) -> Move:
         in_place=kind == "elementwise",
         image=_image(node, scope, reads, is_fused=is_fused),
         alone=node.op_type == "Clip" and not _follows_product(node, scope),
-        only_floats=not is_fused and kind in ("elementwise", "norm") and _only_floats(node, reads),
+        in_float=node.name in in_float,
+        only_floats=node.op_type in _NOT_IN_INTEGERS or (node.op_type == "Resize" and not _is_nearest(node)),
         apart=node.op_type in _APART or (node.op_type == "Resize" and _is_nearest(node)),
+        sums=_sums_apart(node, scope),
         windows=_addresses(node, scope),
+        positions=_positions(node, scope),
     )
+
+
+def _in_float(graph: onnx.GraphProto) -> set[str]:
+    """Names of the nodes that stay in float: where edgekit quantizes the graph, or as its own quantizations have it."""
+    rounded = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
+    if not rounded & {name for node in graph.node for name in node.output}:
+        kept = set(float_nodes(graph).all)
+        return kept | {node.name for node in graph.node if _is_left(node, QUANTIZED_OPERATORS)}
+    for node in reversed(graph.node):
+        if node.output[0] in rounded and (node.op_type in FUSED_ACTIVATIONS or node.op_type in VIEWS):
+            rounded.add(node.input[0])
+    return {node.name for node in graph.node if node.output[0] not in rounded and _is_left(node, ())}
+
+
+def _is_left(node: onnx.NodeProto, quantized: Collection[str]) -> bool:
+    return node.op_type not in quantized and not node.op_type.startswith(_INTEGERS)
 
 
 def _image(
@@ -103,13 +128,6 @@ def _image(
     return "follows" if is_fused or (node.op_type in _FOLLOWS and whole) else "plain"
 
 
-def _only_floats(node: onnx.NodeProto, reads: tuple[str, ...]) -> bool:
-    """No integer kernel; sums and products with a constant stay in floats too."""
-    if node.op_type in _ALONE_IN_INTEGERS:
-        return False
-    return node.op_type not in _TWO_IN_INTEGERS or len(reads) < sum(map(bool, node.input))
-
-
 def _follows_product(node: onnx.NodeProto, scope: Scope) -> bool:
     before = scope.maker(node.input[0])
     return before is not None and is_product(before)
@@ -117,6 +135,21 @@ def _follows_product(node: onnx.NodeProto, scope: Scope) -> bool:
 
 def _is_nearest(node: onnx.NodeProto) -> bool:
     return all(item.name != "mode" or item.s == b"nearest" for item in node.attribute)
+
+
+def _sums_apart(node: onnx.NodeProto, scope: Scope) -> bool:
+    """MLAS has kernels that round as they go (``MlasConvSym``) for channels in fours, and for one by one."""
+    if node.op_type not in CONVOLUTIONS:
+        return False
+    width = scope.shape(node.input[CONVOLUTIONS[node.op_type]])[1]
+    return width % _MLAS_CHANNELS != 0 and (width > 1 or integer(node, "group", 1) == 1)
+
+
+def _positions(node: onnx.NodeProto, scope: Scope) -> int:
+    if node.op_type not in CONVOLUTIONS:
+        return 0
+    window = math.prod(scope.shape(node.input[CONVOLUTIONS[node.op_type]])[2:])
+    return window * math.prod(scope.shape(node.output[0])[2:]) if window > 1 else 0
 
 
 def _addresses(node: onnx.NodeProto, scope: Scope) -> int:

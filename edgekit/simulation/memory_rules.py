@@ -2,6 +2,9 @@
 
 onnxruntime (x86) computes convolutions on blocks of channels (``NchwcTransformer``): what reads a convolution's
 result in the plain layout gets a copy, and so does a convolution that reads what is plain; inputs are the caller's.
+Its integers have their channels last throughout, and kernels that ask for room while they run.
+In a model of integers some operators compute floats: those that the quantization leaves so, and in onnxruntime those
+that have no other kernel. Where the two meet there is a conversion, with a buffer of its own.
 LiteRT hands all it can to XNNPACK, in as few parts as the order of operators allows
 (``PartitionGraphIntoIndependentNodeSubsets``): activations inside a part lie in a workspace that the parts share, and
 is cleared when it is made; those between parts, inputs and outputs in TFLite's own arena.
@@ -9,7 +12,7 @@ is cleared when it is made; those between parts, inputs and outputs in TFLite's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from edgekit.simulation.memory_arenas import greedy_by_size_bytes, onnxruntime_bytes
@@ -17,8 +20,13 @@ from edgekit.simulation.memory_buffers import Buffer, Move, buffers_of
 from edgekit.simulation.memory_holdings import Holdings
 
 _ADDRESS_BYTES = 8
+_FLOAT_BYTES = 4
+_SUM_BYTES = 4
 _PLAIN = "{} in plain layout"
 _BLOCKED = "{} in blocks"
+_CHANNELS_LAST = "{} with channels last"
+_AS_FLOATS = "{} as floats"
+_AS_INTEGERS = "{} as integers"
 
 
 def openvino_arena_bytes(held: Holdings) -> int:
@@ -29,21 +37,36 @@ def openvino_arena_bytes(held: Holdings) -> int:
 
 def onnxruntime_arena_bytes(held: Holdings, *, blocks: bool = True) -> int:
     """What the arena has come to after several inferences; ``blocks``: with a layout of its own for images."""
-    moves, sizes = _with_copies(held) if blocks else (_apart(held), _with_floats(held))
-    buffers = buffers_of(moves, sizes, kept=held.outputs)
-    return onnxruntime_bytes(buffers, _scratch(moves) if held.element_bytes == 1 else ())[1]
+    mixed = _with_conversions(held, _is_float_in_onnxruntime)
+    apart = replace(mixed, moves=_apart(mixed.moves))
+    if held.element_bytes > 1:
+        found = _with_copies(apart) if blocks else apart
+        return _onnxruntime_bytes(found)
+    return _onnxruntime_bytes(_channels_last(apart))
 
 
-def _scratch(moves: Sequence[Move]) -> list[Buffer]:
-    """What ``QLinearConv`` asks for while it runs: the addresses of the rows that its windows read."""
-    return [
-        Buffer(_ADDRESS_BYTES * move.windows, step, step) for step, move in enumerate(moves) if move.windows
-    ]
+def _onnxruntime_bytes(found: Holdings) -> int:
+    buffers = buffers_of(found.moves, found.sizes_bytes, kept=found.outputs)
+    return onnxruntime_bytes(buffers, _scratch(found))[1]
 
 
-def _with_copies(held: Holdings) -> tuple[list[Move], dict[str, int]]:
-    """The moves with those between layouts, and the sizes of what they make."""
-    sizes, moves = _with_floats(held), list[Move]()
+def _scratch(held: Holdings) -> list[Buffer]:
+    """What ``QLinearConv`` asks for while it runs: addresses of the rows that its windows read, and sums of 32 bits."""
+    found = list[Buffer]()
+    for step, move in enumerate(held.moves):
+        if held.element_bytes == 1 and not _is_float_in_onnxruntime(move):
+            sums = _SUM_BYTES * sum(held.sizes_bytes[name] for name in move.writes) if move.sums else 0
+            found += [Buffer(size, step, step) for size in (sums, _ADDRESS_BYTES * move.positions) if size]
+    return found
+
+
+def _is_float_in_onnxruntime(move: Move) -> bool:
+    return move.in_float or move.only_floats
+
+
+def _with_copies(held: Holdings) -> Holdings:
+    """The same with the copies between layouts."""
+    sizes, moves = dict(held.sizes_bytes), list[Move]()
     blocked, plain = set[str](), set(held.inputs)
 
     def copied(name: str, into: set[str], form: str) -> str:
@@ -55,7 +78,7 @@ def _with_copies(held: Holdings) -> tuple[list[Move], dict[str, int]]:
             moves.append(Move(reads=(name,), writes=(copy,)))
         return copy
 
-    for move in _apart(held):
+    for move in held.moves:
         follows = move.image == "follows" and all(name in blocked for name in move.reads)
         if move.image == "convolution" or follows:
             reads = tuple(copied(name, blocked, _BLOCKED) for name in move.reads)
@@ -66,19 +89,61 @@ def _with_copies(held: Holdings) -> tuple[list[Move], dict[str, int]]:
     for name in held.outputs:
         if name in blocked:
             copied(name, plain, _PLAIN)
-    return moves, sizes
+    return replace(held, moves=tuple(moves), sizes_bytes=sizes)
 
 
-def _apart(held: Holdings) -> list[Move]:
+def _channels_last(held: Holdings) -> Holdings:
+    """The same with a transposed copy of what the first convolutions read: all further transpositions cancel out, or
+    are moved to the graph's other end.
+    """
+    sizes, moves = dict(held.sizes_bytes), list[Move]()
+    for move in held.moves:
+        if move.image == "first":
+            copies = [_CHANNELS_LAST.format(name) for name in move.reads]
+            for name, copy in zip(move.reads, copies, strict=True):
+                if copy not in sizes:
+                    sizes[copy] = sizes[name]
+                    moves.append(Move(reads=(name,), writes=(copy,)))
+            move = replace(move, reads=tuple(copies))
+        moves.append(move)
+    return replace(held, moves=tuple(moves), sizes_bytes=sizes)
+
+
+def _apart(moves: Sequence[Move]) -> tuple[Move, ...]:
     """The moves, what has a kernel of its own with a result of its own."""
-    return [replace(move, view=False, in_place=False) if move.alone else move for move in held.moves]
+    return tuple(replace(move, view=False, in_place=False) if move.alone else move for move in moves)
 
 
-def _with_floats(held: Holdings) -> dict[str, int]:
-    """Sizes where what no integer kernel computes is computed, and read, in floats."""
-    floats = {name for move in held.moves if move.only_floats for name in (*move.reads, *move.writes)}
-    scale = 4 // held.element_bytes
-    return {name: size * (scale if name in floats else 1) for name, size in held.sizes_bytes.items()}
+def _with_conversions(held: Holdings, is_float: Callable[[Move], bool]) -> Holdings:
+    """The same where a model in integers computes some moves in floats: their results are four times as large, and a
+    conversion with a result of its own stands wherever floats and integers meet; inputs and outputs are floats.
+    """
+    if held.element_bytes > 1:
+        return held
+    sizes, moves, floats = dict(held.sizes_bytes), list[Move](), set(held.inputs)
+
+    def converted(name: str, *, to_float: bool) -> str:
+        if (name in floats) == to_float:
+            return name
+        copy = (_AS_FLOATS if to_float else _AS_INTEGERS).format(name)
+        if copy not in sizes:
+            sizes[copy] = sizes[name] * (_FLOAT_BYTES if to_float else 1)
+            moves.append(Move(reads=(name,), writes=(copy,), image="follows"))
+        return copy
+
+    for move in held.moves:
+        if move.view:
+            moves.append(move)
+            computes_floats = any(name in floats for name in move.reads[:1])
+        else:
+            computes_floats = is_float(move)
+            reads = tuple(converted(name, to_float=computes_floats) for name in move.reads)
+            moves.append(replace(move, reads=reads))
+        if computes_floats:
+            floats.update(move.writes)
+    outputs = tuple(converted(name, to_float=True) for name in held.outputs)
+    sizes |= {name: _FLOAT_BYTES * sizes[name] for name in floats}
+    return replace(held, moves=tuple(moves), sizes_bytes=sizes, outputs=outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +155,14 @@ class LitertBytes:
 
 
 def litert_bytes(held: Holdings) -> LitertBytes:
-    """Both arenas; nothing is computed in place."""
+    """Both arenas; only XNNPACK computes in place, where nobody else reads what it overwrites."""
+    held = _with_conversions(held, lambda move: move.in_float)
     parts = _parts(held)
     outside = [part if isinstance(part, Move) else _as_one(part, parts, held.outputs) for part in parts]
     seen = {name for move in outside for name in (*move.reads, *move.writes)}
     arena = buffers_of(outside, held.sizes_bytes, given=held.inputs, kept=held.outputs, in_place=False)
     inside = [
-        buffers_of([_only(move, seen) for move in part], held.sizes_bytes, in_place=False)
+        buffers_of([_only(move, seen) for move in part], held.sizes_bytes)
         for part in parts
         if not isinstance(part, Move)
     ]
