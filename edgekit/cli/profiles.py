@@ -158,7 +158,7 @@ def fit(
     catalog = usable_catalog()
     profile = catalog.profile(profile_id)
     text = catalog.places["profiles", profile_id].path.read_text(encoding="utf-8")
-    made = fit_rows(profile, text, rows) if rows else fit_published(profile, text)
+    made = fit_rows(profile, text, rows) if rows else fit_published(profile, text, catalog.profiles.values())
     path = out or Path("profiles") / f"{profile_id}.toml"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from edgekit.errors import DataError
 from edgekit.simulation.calibrating import Calibration, calibrate
 from edgekit.simulation.choosing import chosen
 from edgekit.simulation.count_fitting import calibrate_counts
-from edgekit.simulation.count_points import counted_series
+from edgekit.simulation.count_points import akin, counted_runs
 from edgekit.simulation.crossing import Point
 from edgekit.simulation.own_rows import read_rows
 from edgekit.simulation.published import Origin, Series, nearest_population, origins, published
@@ -33,10 +33,11 @@ class FittedProfile:
     """By the series in floats; those in integers are in them."""
 
 
-def fit_published(profile: Profile, text: str) -> FittedProfile:
+def fit_published(profile: Profile, text: str, known: Iterable[Profile]) -> FittedProfile:
     """``text`` of ``profile`` with speeds fitted to what was published of it; DataError where nothing was.
 
-    From emulated counts as well, where the profile's core was counted.
+    From emulated counts as well, where the profile's core was counted. known: all profiles, for those of the same core
+    say what to expect of it.
     """
     wanted = chosen(published(), profile.id)
     if not wanted:
@@ -46,14 +47,12 @@ def fit_published(profile: Profile, text: str) -> FittedProfile:
             f"Published: {', '.join(boards)}"
         )
     found = _calibrated({series: published()[series] for series in wanted})
-    counted = counted_series(profile)
-    clock_hz = profile.cpu.clusters[0].clock_hz
-    by_counts = {
-        series[0]: calibrate_counts(points, clock_hz) for series, points in counted.items() if clock_hz
-    }
+    runs = counted_runs(profile)
+    kin = [*(other for other in known if other.id != profile.id), profile]
+    by_counts = {run.series[0]: calibrate_counts(run, akin(run, kin)) for run in runs}
     vouchers = [
         *_vouchers("speeds", [(series,) for series in found]),
-        *_vouchers("counted_speeds", list(counted)),
+        *_vouchers("counted_speeds", [run.series for run in runs]),
     ]
     new = with_speeds(text, {"speeds": found, "counted_speeds": by_counts}, vouchers)
     return FittedProfile(text=new, speeds=found, counted_speeds=by_counts)
