@@ -24,7 +24,7 @@ RUNS = 3
 """Counted inferences. Under qemu-user they differ by less than 0.01 %; a guest's kernel adds a few parts in a thousand,
 and the fewest is the artifact's."""
 _STEPS = 4
-_MISSES = "_misses"
+_MISSES, _WRITTEN = "_misses", "_written"
 _NOT_TIMED = "an emulator's seconds say nothing of the device"
 _SEVERAL_THREADS = "counted on one thread only: threads that wait for work spin, which is instructions, too"
 
@@ -95,15 +95,21 @@ def instructions(regions: Sequence[Mapping[str, int]]) -> Instructions | None:
         return None
     # the first finds the simulated caches empty
     least = min(regions[1:] or regions, key=lambda region: region["total"])
-    classes = {name: number for name, number in least.items() if name != "total"}
     return Instructions(
         total=least["total"],
         samples=tuple(region["total"] for region in regions),
-        by_class={name: number for name, number in classes.items() if not name.endswith(_MISSES)},
-        cache_misses={
-            name.removesuffix(_MISSES): number for name, number in classes.items() if name.endswith(_MISSES)
+        by_class={
+            name: number
+            for name, number in least.items()
+            if name != "total" and not name.endswith((_MISSES, _WRITTEN))
         },
+        cache_misses=_by_level(least, _MISSES),
+        written_misses=_by_level(least, _WRITTEN),
     )
+
+
+def _by_level(region: Mapping[str, int], kind: str) -> dict[str, int]:
+    return {name.removesuffix(kind): number for name, number in region.items() if name.endswith(kind)}
 
 
 def _operators(bundle: Bundle, session: RunnerSession) -> dict[str, Any]:

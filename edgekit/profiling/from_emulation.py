@@ -53,9 +53,7 @@ def emulated_estimate(
         raise DeviceError(
             f"{device}: profile '{profile.id}' lacks the sizes of the caches to count misses of"
         )
-    found = predict_counts(
-        speed, ran.context.runtime, ran.instructions.by_class, ran.instructions.cache_misses
-    )
+    found = predict_counts(speed, ran.context.runtime, ran.instructions)
     estimate = Estimate(
         level="emulation",
         profile=profile.id,

@@ -101,6 +101,8 @@ class Instructions(Strict):
     cache_misses: dict[str, int] = Field(default_factory=dict)
     """Of that inference, by level of a simulated data cache of the board's size (least recently used goes, no
     prefetching); empty where the size is not known."""
+    written_misses: dict[str, int] = Field(default_factory=dict)
+    """Those of ``cache_misses`` that stores made."""
     operators: tuple[OperatorCount, ...] = ()
     """Where they were asked for; in steps of a thousand, with what the runtime's own profiler adds."""
     operators_method: str = ""

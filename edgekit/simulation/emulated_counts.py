@@ -14,7 +14,7 @@ CLASSES = (
     "fma", "int_mac", "dot", "i8mm", "vector", "vector_load", "vector_store", "load", "store", "branch", "scalar",
 )  # fmt: skip
 """Of instructions, as the plugin tells them apart."""
-MISSES = ("l1", "l2", "l3")
+LEVELS = ("l1", "l2", "l3")
 _OWN = ("model", "runtime", "version", "precision", "core")
 
 
@@ -32,6 +32,8 @@ class Counted:
     """Of the simulated data caches, the nearest first."""
     by_class: Mapping[str, int]
     cache_misses: Mapping[str, int]
+    written_misses: Mapping[str, int]
+    """Those of ``cache_misses`` that stores made; empty of what was counted before they were told apart."""
 
 
 @cache
@@ -41,14 +43,17 @@ def recorded(path: Path = RECORDED) -> tuple[Counted, ...]:
         return tuple(
             Counted(
                 **{name: row[name] for name in _OWN},
-                cache_bytes=tuple(int(row[f"{level}_bytes"]) for level in MISSES if row[f"{level}_bytes"]),
+                cache_bytes=tuple(int(row[f"{level}_bytes"]) for level in LEVELS if row[f"{level}_bytes"]),
                 by_class={name: int(row[name]) for name in CLASSES},
-                cache_misses={
-                    level: int(row[f"{level}_misses"]) for level in MISSES if row[f"{level}_misses"]
-                },
+                cache_misses=_by_level(row, "misses"),
+                written_misses=_by_level(row, "written"),
             )
             for row in csv.DictReader(file)
         )
+
+
+def _by_level(row: Mapping[str, str], kind: str) -> dict[str, int]:
+    return {level: int(row[f"{level}_{kind}"]) for level in LEVELS if row[f"{level}_{kind}"]}
 
 
 def record(counts: Iterable[Counted], path: Path = RECORDED) -> None:
@@ -58,18 +63,20 @@ def record(counts: Iterable[Counted], path: Path = RECORDED) -> None:
         writer.writerow(
             (
                 *_OWN,
-                *(f"{level}_bytes" for level in MISSES),
+                *(f"{level}_bytes" for level in LEVELS),
                 *CLASSES,
-                *(f"{level}_misses" for level in MISSES),
+                *(f"{level}_misses" for level in LEVELS),
+                *(f"{level}_written" for level in LEVELS),
             )
         )
         for item in counts:
-            sizes = (*item.cache_bytes, "", "", "")[: len(MISSES)]
+            sizes = (*item.cache_bytes, "", "", "")[: len(LEVELS)]
             writer.writerow(
                 (
                     *(getattr(item, name) for name in _OWN),
                     *sizes,
                     *(item.by_class[name] for name in CLASSES),
-                    *(item.cache_misses.get(level, "") for level in MISSES),
+                    *(item.cache_misses.get(level, "") for level in LEVELS),
+                    *(item.written_misses.get(level, "") for level in LEVELS),
                 )
             )

@@ -11,7 +11,7 @@ from edgekit.errors import DataError
 from edgekit.simulation.calibrating import Calibration, calibrate
 from edgekit.simulation.choosing import chosen
 from edgekit.simulation.count_fitting import calibrate_counts
-from edgekit.simulation.count_points import counted_series
+from edgekit.simulation.count_points import akin, counted_runs
 from edgekit.simulation.crossing import Point
 from edgekit.simulation.own_rows import read_rows
 from edgekit.simulation.published import Origin, Series, nearest_population, origins, published
@@ -37,8 +37,8 @@ class FittedProfile:
 def fit_published(profile: Profile, text: str, profiles: Mapping[str, Profile]) -> FittedProfile:
     """``text`` of ``profile`` with speeds fitted to what was published of it; DataError where nothing was.
 
-    From emulated counts as well, where the profile's core was counted, and from other chips among ``profiles`` where
-    its own file names them.
+    From emulated counts as well, where the profile's core was counted, and from other chips where its own file names them.
+    profiles: all that are known, for those of the same core say what to expect of it.
     """
     taken_over = {transfer.runtime for transfer in profile.transfers}
     wanted = [series for series in chosen(published(), profile.id) if series.runtime not in taken_over]
@@ -49,18 +49,16 @@ def fit_published(profile: Profile, text: str, profiles: Mapping[str, Profile]) 
             f"Published: {', '.join(boards)}"
         )
     found: Mapping[Series, Calibration] = _calibrated({series: published()[series] for series in wanted})
-    counted = counted_series(profile)
-    clock_hz = profile.cpu.clusters[0].clock_hz
-    by_counts = {
-        series[0]: calibrate_counts(points, clock_hz) for series, points in counted.items() if clock_hz
-    }
+    runs = counted_runs(profile)
+    kin = [*(other for other in profiles.values() if other.id != profile.id), profile]
+    by_counts = {run.series[0]: calibrate_counts(run, akin(run, kin)) for run in runs}
     standing: list[tuple[Series, ...]] = [(series,) for series in found]
     for transfer in profile.transfers:
         series, calibration, used = transferred(profile, transfer, profiles)
         found, standing = {**found, series: calibration}, [*standing, used]
     vouchers = [
         *_vouchers("speeds", standing),
-        *_vouchers("counted_speeds", list(counted)),
+        *_vouchers("counted_speeds", [run.series for run in runs]),
     ]
     new = with_speeds(text, {"speeds": found, "counted_speeds": by_counts}, vouchers)
     return FittedProfile(text=new, speeds=found, counted_speeds=by_counts)

@@ -139,14 +139,18 @@ def test_each_instruction_counts_in_its_class(emulation: Emulation, tmp_path: Pa
     assert wrong == {}
 
 
-def test_misses_are_those_of_the_boards_caches(emulation: Emulation, tmp_path: Path) -> None:
-    """Reading 256 KB twice misses each line of a 32 KB cache twice, and of the second level of 1 MB once."""
-    load, step, loop, back = 0xF9400001, 0x91010000, 0xF1000442, 0x54FFFFA1
+LOAD, STORE = 0xF9400001, 0xF9000001  # ldr x1, [x0]; str x1, [x0]
+
+
+@pytest.mark.parametrize("touch", [LOAD, STORE], ids=["load", "store"])
+def test_misses_are_those_of_the_boards_caches(emulation: Emulation, tmp_path: Path, touch: int) -> None:
+    """Going over 256 KB twice misses each line of a 32 KB cache twice, and of the second level of 1 MB once."""
+    step, loop, back = 0x91010000, 0xF1000442, 0x54FFFFA1
     keep, back_to_start = 0xAA0003E3, 0xAA0303E0  # mov x3, x0; mov x0, x3
     size = 256 * 1024
     walk = [
         0xD2800002 | (size // 64 & 0xFFFF) << 5,  # mov x2, lines
-        load,  # ldr x1, [x0]
+        touch,
         step,  # add x0, x0, 64
         loop,  # subs x2, x2, 1
         back,  # b.ne .-12
@@ -161,8 +165,10 @@ def test_misses_are_those_of_the_boards_caches(emulation: Emulation, tmp_path: P
     )
     lines = size // 64
     # the interpreter's own lines, which come and go, are some hundreds
-    for level, times in (("l1_misses", 2), ("l2_misses", 1)):
-        assert counts[level] - nothing[level] == pytest.approx(times * lines, rel=0.1), level
+    for level, times in (("l1", 2), ("l2", 1)):
+        for kind, made in (("misses", times), ("written", times if touch == STORE else 0)):
+            more = counts[f"{level}_{kind}"] - nothing[f"{level}_{kind}"]
+            assert more == pytest.approx(made * lines, abs=0.1 * lines), f"{level} {kind}"
 
 
 def test_python_counts_alike_in_two_processes(emulation: Emulation, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgekit.catalog import load_catalog
+from edgekit.profiling.record import Instructions
 from edgekit.simulation.count_predict import predict_counts
 from tests.emulation.making import zoo_bundle
 
@@ -48,7 +49,7 @@ def test_a_model_is_predicted_from_its_instructions_and_misses(tmp_path: Path) -
         for item in load_catalog().profile("raspberry-pi-4").counted_speeds
         if (item.runtime, item.threads) == (estimate["runtime"], 1)
     )
-    again = predict_counts(speed, "litert", counted["by_class"], counted["cache_misses"])
+    again = predict_counts(speed, "litert", Instructions.model_validate(counted))
     assert estimate["latency_ms"] == again.latency_ms.p50
     assert estimate["low_ms"] < estimate["latency_ms"] < estimate["high_ms"]
     # an A72 at 1.8 GHz: no emulated second, which would be a hundred times as long, is in it

@@ -16,8 +16,22 @@ from edgekit.reports.sources import Evidence
 from tests.profiling.synthetic import QUIET, measurement
 
 REGIONS = [
-    {"total": 1_000_200, "fma": 700_000, "scalar": 300_200, "l1_misses": 5000, "l2_misses": 70},
-    {"total": 1_000_000, "fma": 700_000, "scalar": 300_000, "l1_misses": 4000, "l2_misses": 60},
+    {
+        "total": 1_000_200,
+        "fma": 700_000,
+        "scalar": 300_200,
+        "l1_misses": 5000,
+        "l2_misses": 70,
+        "l2_written": 30,
+    },
+    {
+        "total": 1_000_000,
+        "fma": 700_000,
+        "scalar": 300_000,
+        "l1_misses": 4000,
+        "l2_misses": 60,
+        "l2_written": 20,
+    },
 ]
 
 
@@ -47,6 +61,7 @@ def test_the_fewest_counts() -> None:
     assert (found.total, found.samples) == (1_000_000, (1_000_200, 1_000_000))
     assert found.by_class == {"fma": 700_000, "scalar": 300_000}
     assert found.cache_misses == {"l1": 4000, "l2": 60}
+    assert found.written_misses == {"l2": 20}
     assert instructions([]) is None
 
 

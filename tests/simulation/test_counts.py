@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,27 +12,35 @@ import pytest
 
 from edgekit.catalog import load_catalog
 from edgekit.simulation.calibrating import interval_factor
-from edgekit.simulation.count_fitting import calibrate_counts, cross_validate_counts, fit_counts
-from edgekit.simulation.count_points import counted_series
+from edgekit.simulation.count_fitting import (
+    calibrate_counts,
+    core_cycles,
+    cross_validate_counts,
+    fit_counts,
+)
+from edgekit.simulation.count_points import (
+    CHANGED_SINCE,
+    CountedRun,
+    akin,
+    counted_points,
+    counted_runs,
+    days_between,
+)
 from edgekit.simulation.count_predict import predict_counts
 from edgekit.simulation.count_terms import COUNT_NAMES, GUESS_CYCLES, count_terms
 from edgekit.simulation.crossing import HeldOut, Point
-from edgekit.simulation.emulated_counts import record, recorded
-from edgekit.simulation.published import model_work
+from edgekit.simulation.emulated_counts import LEVELS, record, recorded
+from edgekit.simulation.published import Series, model_work, published
 
 CATALOG = load_catalog()
 COUNTED = tuple(profile.id for profile in CATALOG.profiles.values() if profile.counted_speeds)
 
 
-def points_of(board: str, threads: int) -> tuple[tuple[Point, ...], float]:
-    """What the profile's constants were fitted to, and the clock."""
-    profile = CATALOG.profile(board)
-    clock_hz = profile.cpu.clusters[0].clock_hz
-    assert clock_hz is not None
-    (found,) = (
-        points for (floats, *_), points in counted_series(profile).items() if floats.threads == threads
-    )
-    return found, clock_hz
+@cache
+def run_of(board: str, threads: int) -> tuple[CountedRun, tuple[CountedRun, ...]]:
+    """What the profile's constants were fitted to, and the runs on the same core."""
+    (found,) = (run for run in counted_runs(CATALOG.profile(board)) if run.threads == threads)
+    return found, tuple(akin(found, CATALOG.profiles.values()))
 
 
 def per_mac(points: Sequence[Point], unseen: Point) -> float:
@@ -51,26 +60,26 @@ def macs(point: Point) -> float:
 BARS = {
     ("raspberry-pi-4", 1): (0.06, 0.18),
     ("rk3399", 1): (0.06, 0.18),
-    ("raspberry-pi-5", 1): (0.063, 0.18),
-    ("rk3588", 1): (0.10, 0.25),
-    ("raspberry-pi-3", 1): (0.09, 0.18),
-    ("raspberry-pi-zero-2-w", 1): (0.09, 0.18),
+    ("raspberry-pi-5", 1): (0.06, 0.18),
+    ("rk3588", 1): (0.062, 0.18),
+    ("raspberry-pi-3", 1): (0.06, 0.18),
+    ("raspberry-pi-zero-2-w", 1): (0.06, 0.18),
     ("rk3399", 2): (0.06, 0.18),
-    ("raspberry-pi-4", 4): (0.15, 0.30),
+    ("raspberry-pi-4", 4): (0.12, 0.30),
     ("raspberry-pi-5", 4): (0.12, 0.30),
-    ("rk3588", 4): (0.15, 0.30),
+    ("rk3588", 4): (0.13, 0.30),
     ("raspberry-pi-3", 4): (0.09, 0.20),
     ("raspberry-pi-zero-2-w", 4): (0.09, 0.20),
 }
 """Board and threads -> the largest median and 90th percentile of errors, floats and integers together."""
-LESS_BETTER = {("rk3588", 4): 1.5}
+LESS_BETTER = {("rk3588", 4): 1.7}
 """How many times better than a constant per MAC, where it is not twice."""
 
 
 @cache
 def held_out(board: str, threads: int) -> tuple[tuple[Point, ...], tuple[HeldOut, ...]]:
-    points, clock_hz = points_of(board, threads)
-    return points, cross_validate_counts(points, clock_hz)
+    run, others = run_of(board, threads)
+    return run.points, cross_validate_counts(run, others)
 
 
 @pytest.mark.parametrize(("board", "threads"), BARS)
@@ -114,6 +123,40 @@ def test_every_fitted_series_has_a_bar() -> None:
     assert fitted == set(BARS)
 
 
+@pytest.mark.parametrize(
+    ("threads", "run", "other", "median"),
+    [(1, "run70", "run191", 0.082), (1, "run70", "run65", 0.085), (4, "run92", "run193", 0.113),
+     (4, "run92", "run93", 0.219), (4, "run193", "run93", 0.247)],
+)  # fmt: skip
+def test_how_well_one_run_of_a_board_predicts_another(
+    threads: int, run: str, other: str, median: float
+) -> None:
+    """What noise there is in the truth: an RK3588's runs, one from the other times the ratio of all other families."""
+    first, second = (latencies("rk3588", threads, name) for name in (run, other))
+    errors = []
+    for model in first.keys() & second.keys():
+        ratio = np.median(
+            [
+                first[item].latency_ms / second[item].latency_ms
+                for item in first.keys() & second.keys()
+                if first[item].family != first[model].family
+            ]
+        )
+        errors.append(abs(second[model].latency_ms * ratio / first[model].latency_ms - 1))
+    assert np.median(errors) == pytest.approx(median, abs=0.005)
+
+
+def latencies(board: str, threads: int, run: str) -> dict[str, Point]:
+    """In floats and integers; without what ``CHANGED_SINCE`` names."""
+    return {
+        point.model: point
+        for series, points in published().items()
+        if (series.board, series.runtime, series.threads, series.run) == (board, "ncnn", threads, run)
+        for point in points
+        if point.model not in CHANGED_SINCE
+    }
+
+
 XNNPACK_MS = {
     ("mobilenet_v1_1.0_224", "fp32"): 77,
     ("mobilenet_v2_1.0_224", "fp32"): 46,
@@ -122,8 +165,10 @@ XNNPACK_MS = {
     ("mobilenet_v1_1.0_224", "int8"): 24,
     ("mobilenet_v2_1.0_224", "int8"): 17,
 }
-"""google/XNNPACK README.md@75db3c093b6d74fe90b8df82670cd8a01102ba38, "RPi 4 (BCM2711, ARM64)": several threads, the
-clock is not stated."""
+"""google/XNNPACK README.md@75db3c093b6d74fe90b8df82670cd8a01102ba38, "RPi 4 (BCM2711, ARM64)", several threads, on
+Raspbian Buster in February 2022."""
+BUSTER_HZ = 1.5e9
+"""What a Pi 4 runs at by itself; 1.8 GHz came with Bullseye, on newer boards."""
 
 
 def test_constants_of_ncnn_carry_to_litert() -> None:
@@ -134,15 +179,16 @@ def test_constants_of_ncnn_carry_to_litert() -> None:
         for item in recorded()
         if (item.runtime, item.core) == ("litert", "Cortex-A72")
     }
-    found = {
-        key: predict_counts(speed, "litert", counts[key].by_class, counts[key].cache_misses)
-        for key in XNNPACK_MS
-    }
-    errors = [abs(found[key].latency_ms.p50 / known - 1) for key, known in XNNPACK_MS.items()]
-    assert np.median(errors) <= 0.15
-    assert max(errors) <= 0.40
+    found = {key: predict_counts(speed, "litert", counts[key]) for key in XNNPACK_MS}
+    clock_hz = CATALOG.profile("raspberry-pi-4").cpu.clusters[0].clock_hz
+    assert clock_hz is not None
+    slower = clock_hz / BUSTER_HZ  # memory is as fast as before: the truth lies between
+    errors = [abs(found[key].latency_ms.p50 * slower / known - 1) for key, known in XNNPACK_MS.items()]
+    assert np.median(errors) <= 0.10
+    assert max(errors) <= 0.30
     within = [
-        found[key].latency_ms.low <= known <= found[key].latency_ms.high for key, known in XNNPACK_MS.items()
+        found[key].latency_ms.low * slower <= known <= found[key].latency_ms.high * slower
+        for key, known in XNNPACK_MS.items()
     ]
     assert np.mean(within) >= 0.8
     assert not any(item.outside for item in found.values())
@@ -152,8 +198,7 @@ def test_a_runtime_that_was_never_held_to_measurements_is_marked() -> None:
     speed = CATALOG.profile("raspberry-pi-4").counted_speeds[0]
     item = next(item for item in recorded() if (item.model, item.core) == ("mobilenet", "Cortex-A72"))
     own, litert, other = (
-        predict_counts(speed, runtime, item.by_class, item.cache_misses)
-        for runtime in ("ncnn", "litert", "onnxruntime")
+        predict_counts(speed, runtime, item) for runtime in ("ncnn", "litert", "onnxruntime")
     )
     assert own.latency_ms.p50 == litert.latency_ms.p50 == other.latency_ms.p50
     assert own.latency_ms.high < litert.latency_ms.high < other.latency_ms.high
@@ -166,33 +211,33 @@ def test_a_transformer_that_took_no_part_is_predicted() -> None:
     counted = next(
         item for item in recorded() if (item.model, item.core) == ("vision_transformer", "Cortex-A72")
     )
-    points, clock_hz = points_of("raspberry-pi-4", 1)
-    assert "vision_transformer" not in {point.model for point in points}
-    predicted_ms = fit_counts(points, clock_hz) @ count_terms(counted.by_class, counted.cache_misses)
-    assert predicted_ms == pytest.approx(6605.7, rel=0.3)  # published; 24 % too slow
+    run, others = run_of("raspberry-pi-4", 1)
+    assert "vision_transformer" not in {point.model for point in run.points}
+    constants = fit_counts(run, core_cycles(others))
+    predicted_ms = constants @ count_terms(counted)
+    assert predicted_ms == pytest.approx(6605.7, rel=0.2)  # published; 13 % too slow
 
 
 def test_every_count_is_whole() -> None:
     for item in recorded():
         assert item.model in model_work()
         assert sum(item.by_class.values()) > 1e6
-        misses = [item.cache_misses[level] for level in sorted(item.cache_misses)]
-        assert len(misses) == len(item.cache_bytes)
+        misses = [item.cache_misses[level] for level in LEVELS[: len(item.cache_bytes)]]
         assert misses == sorted(misses, reverse=True), "what one cache has, the next is not asked for"
+        assert all(0 < count <= item.cache_misses[level] for level, count in item.written_misses.items())
+        assert item.written_misses or len(misses) < len(LEVELS), "where there is an L3 they are told apart"
 
 
 @pytest.mark.parametrize("board", COUNTED)
 def test_a_profile_says_what_counts_and_measurements_say(board: str) -> None:
     """Constants and errors in the file are those that a fit makes today."""
     profile = CATALOG.profile(board)
-    fitted = counted_series(profile)
+    runs = counted_runs(profile)
     assert [(speed.runtime, speed.version, speed.threads or 0) for speed in profile.counted_speeds] == [
-        (floats.runtime, floats.version, floats.threads) for floats, *_ in fitted
+        (run.series[0].runtime, run.series[0].version, run.threads) for run in runs
     ]
-    clock_hz = profile.cpu.clusters[0].clock_hz
-    assert clock_hz is not None
-    for speed, points in zip(profile.counted_speeds, fitted.values(), strict=True):
-        found = calibrate_counts(points, clock_hz)
+    for speed, run in zip(profile.counted_speeds, runs, strict=True):
+        found = calibrate_counts(run, akin(run, CATALOG.profiles.values()))
         assert speed.constants_ps == pytest.approx(dict(found.constants_ps), rel=1e-3)
         assert speed.error_pct.median == pytest.approx(found.median_pct, abs=0.1)
         assert speed.interval_factor == pytest.approx(found.interval_factor, rel=1e-3)
@@ -203,18 +248,78 @@ def test_constants_that_made_the_latencies_are_found() -> None:
     """With amounts that tell the terms apart, what comes out is what was put in."""
     random = np.random.default_rng(3)
     true_ms = GUESS_CYCLES / 1e9 * 1e3 * random.uniform(0.5, 2, len(GUESS_CYCLES))
-    terms = random.uniform(1e6, 1e8, (60, len(GUESS_CYCLES))) / GUESS_CYCLES
-    points = [Point(f"m{index}", f"m{index}", float(row @ true_ms), row) for index, row in enumerate(terms)]
+    terms = random.uniform(1e6, 1e8, (120, len(GUESS_CYCLES))) / GUESS_CYCLES
+    run = made_run(terms, true_ms)
     # held to guesses that are off by up to a factor of two
-    assert fit_counts(points, 1e9) == pytest.approx(true_ms, rel=0.06)
+    assert fit_counts(run) == pytest.approx(true_ms, rel=0.06)
+
+
+def made_run(terms: np.ndarray, true_ms: np.ndarray, latencies_times: float = 1) -> CountedRun:
+    """Models of which each is a family, on a core of 1 GHz."""
+    points = tuple(
+        Point(f"m{index}", f"m{index}", float(row @ true_ms) * latencies_times, row)
+        for index, row in enumerate(terms)
+    )
+    series = Series("made", "ncnn", "2023-08-25", "fp32", 1, "run1")
+    return CountedRun(series=(series,), points=points, core="Cortex-A76", clock_hz=1e9)
+
+
+def test_what_a_run_leaves_open_is_what_its_core_has() -> None:
+    """Terms that stand in a fixed ratio in one run are told apart by another on the same core."""
+    random = np.random.default_rng(5)
+    true_ms = GUESS_CYCLES / 1e9 * 1e3 * random.uniform(0.5, 2, len(GUESS_CYCLES))
+    terms = random.uniform(1e6, 1e8, (60, len(GUESS_CYCLES))) / GUESS_CYCLES
+    blind = terms.copy()
+    blind[:, 1] = blind[:, 0]
+    run, other = made_run(blind, true_ms), made_run(terms, true_ms)
+    alone, beside = fit_counts(run), fit_counts(run, core_cycles([run, other]))
+    assert np.abs(beside[:2] / true_ms[:2] - 1).max() < 0.6 * np.abs(alone[:2] / true_ms[:2] - 1).max()
+    assert beside[2:] == pytest.approx(true_ms[2:], rel=0.06)
+
+
+def test_a_run_is_akin_to_those_of_its_core_on_one_thread_or_several() -> None:
+    run, others = run_of("rk3588", 1)
+    assert {(item.series[0].board, item.threads) for item in others} == {("rk3588", 1), ("raspberry-pi-5", 1)}
+    assert run.series in [item.series for item in others]
+    _, several = run_of("rk3399", 2)
+    assert {(item.series[0].board, item.threads) for item in several} == {
+        ("rk3399", 2),
+        ("raspberry-pi-4", 4),
+    }
+
+
+def test_a_run_takes_the_counts_of_the_release_of_its_day() -> None:
+    """Kernels in integers were rewritten in autumn 2023: their counts of before and after are not the same."""
+    assert days_between("1.0.20230816", "2023-08-25") == days_between("1.0.20230903", "2023-08-25") == 9
+    profile = CATALOG.profile("rk3588")
+    series = run_of("rk3588", 1)[0].series[1]
+    (found,) = (point for point in counted_points(series, profile) if point.model == "resnet18_int8")
+    releases = {
+        item.version: count_terms(item)
+        for item in recorded()
+        if (item.model, item.core) == ("resnet18_int8", "Cortex-A76")
+    }
+    assert found.terms == pytest.approx(releases["1.0.20230816"])
+    assert max(releases["1.0.20230816"] / releases["1.0.20240102"]) > 1.5
 
 
 def test_terms_are_sums_of_the_classes() -> None:
     item = recorded()[0]
-    terms = dict(zip(COUNT_NAMES, count_terms(item.by_class, item.cache_misses).tolist(), strict=True))
-    instructions = sum(terms[name] for name in COUNT_NAMES if not name.endswith("_misses"))
+    terms = dict(zip(COUNT_NAMES, count_terms(item).tolist(), strict=True))
+    instructions = sum(terms[name] for name in COUNT_NAMES if not name.endswith(("_misses", "_written")))
     assert instructions == sum(item.by_class.values())
-    assert terms["last_misses"] == item.cache_misses[max(item.cache_misses)]
+    assert terms["last_misses"] == item.cache_misses["l2"]
+
+
+def test_misses_that_stores_make_are_terms_where_there_is_an_l3() -> None:
+    item = next(item for item in recorded() if item.core == "Cortex-A76")
+    terms = dict(zip(COUNT_NAMES, count_terms(item).tolist(), strict=True))
+    for name, level in (("l1", "l1"), ("middle", "l2"), ("last", "l3")):
+        assert terms[f"{name}_written"] == item.written_misses[level] > 0
+        assert terms[f"{name}_misses"] + terms[f"{name}_written"] == item.cache_misses[level]
+    two = replace(item, cache_misses={"l1": 900, "l2": 70}, written_misses={"l1": 90, "l2": 30})
+    terms = dict(zip(COUNT_NAMES, count_terms(two).tolist(), strict=True))
+    assert [terms[name] for name in COUNT_NAMES[-6:]] == [900, 0, 70, 0, 0, 0]
 
 
 def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:

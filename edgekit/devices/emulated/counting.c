@@ -35,6 +35,7 @@ size_t qemu_plugin_tb_n_insns(const struct tb *);
 struct insn *qemu_plugin_tb_get_insn(const struct tb *, size_t);
 const void *qemu_plugin_insn_data(const struct insn *);
 unsigned qemu_plugin_mem_size_shift(uint32_t);
+bool qemu_plugin_mem_is_store(uint32_t);
 
 #define EXPORT __attribute__((visibility("default")))
 EXPORT int qemu_plugin_version = 1;
@@ -47,7 +48,8 @@ enum { NO_REGISTERS = 0, READS_AND_WRITES = 3 };   /* qemu_plugin_cb_flags, qemu
 
 struct block { uint16_t counts[CLASSES]; };
 struct cache { uint64_t *lines, sets; unsigned ways; };   /* lines of a set: the one used last comes first */
-struct region { bool open; uint64_t counts[CLASSES], misses[LEVELS], clock; };   /* clock: where the guest wants it */
+struct region { bool open; uint64_t counts[CLASSES], misses[LEVELS], written[LEVELS], clock; };
+/* written: misses that a store makes; clock: where the guest wants it */
 
 static struct region regions[MAX_CPUS];
 static struct cache caches[LEVELS];
@@ -126,11 +128,13 @@ static void touched(unsigned cpu, uint32_t access, uint64_t address, void *unuse
     if (cpu >= MAX_CPUS || !regions[cpu].open)
         return;
     uint64_t last = (address + (1u << qemu_plugin_mem_size_shift(access)) - 1) >> LINE_SHIFT;
+    bool store = qemu_plugin_mem_is_store(access);
     for (uint64_t line = address >> LINE_SHIFT; line <= last; line++)
         for (int level = 0; level < LEVELS && caches[level].sets; level++) {
             if (hit(&caches[level], line))
                 break;
             regions[cpu].misses[level]++;
+            regions[cpu].written[level] += store;
         }
 }
 
@@ -164,7 +168,8 @@ static void write_region(const struct region *region)
     for (int i = 0; arm64 && i < CLASSES; i++)
         fprintf(out, ", \"%s\": %llu", NAMES[i], (unsigned long long)region->counts[i]);
     for (int level = 0; level < LEVELS && caches[level].sets; level++)
-        fprintf(out, ", \"l%d_misses\": %llu", level + 1, (unsigned long long)region->misses[level]);
+        fprintf(out, ", \"l%d_misses\": %llu, \"l%d_written\": %llu", level + 1,
+                (unsigned long long)region->misses[level], level + 1, (unsigned long long)region->written[level]);
     fputs("}\n", out);
     fflush(out);
 }
