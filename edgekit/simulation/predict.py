@@ -50,7 +50,7 @@ class Prediction:
 def predict(device: str, profile: Profile, work: Work, precisions: Sequence[Precision]) -> list[Prediction]:
     """One prediction for each of the profile's speeds in one of ``precisions``."""
     return [
-        _predict(device, speed, work.on(speed.runtime))
+        predict_terms(device, speed, work.on(speed.runtime))
         for speed in profile.speeds
         if speed.precision in precisions
     ]
@@ -61,7 +61,8 @@ def constants_ms(speed: Speed) -> Terms:
     return np.array([speed.constants_ps.get(name, 0.0) for name in NAMES]) / 1e9
 
 
-def _predict(device: str, speed: Speed, terms: Terms) -> Prediction:
+def predict_terms(device: str, speed: Speed, terms: Terms) -> Prediction:
+    """What ``terms``, as the speed's runtime computes them, would take."""
     times_ms = constants_ms(speed) * terms
     p50 = float(times_ms.sum())
     shares = {name: time / p50 for name, time in zip(NAMES, times_ms.tolist(), strict=True) if time > 0}
