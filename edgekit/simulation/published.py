@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,13 +72,18 @@ def origins() -> Mapping[Series, tuple[Origin, ...]]:
 
 def work_in(folder: Path) -> Mapping[str, Work]:
     """The same of the models in ``folder``, which holds files like ``published/``."""
+    return {name: Work.of(found) for name, found in layers_in(folder).items()}
+
+
+def layers_in(folder: Path) -> Mapping[str, Sequence[Layer]]:
+    """The layers of each model in ``folder``."""
     layers: dict[str, list[Layer]] = defaultdict(list)
     for row in _rows(folder / "models.csv"):
         model, wanted = row.pop("model"), row.pop("kind")
         kind = next(known for known in KINDS if known == wanted)
         sizes: dict[str, Any] = {name: int(value) for name, value in row.items()}
         layers[model].append(Layer(kind=kind, **sizes))
-    return {name: Work.of(found) for name, found in layers.items()}
+    return layers
 
 
 def series_in(folder: Path, work: Mapping[str, Work]) -> Mapping[Series, tuple[Point, ...]]:
