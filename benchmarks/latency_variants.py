@@ -41,6 +41,7 @@ class Shape:
 
 
 def shape_of(point: Point) -> Shape | None:
+    """None where the name tells none."""
     for pattern in _SHAPES:
         if found := pattern.match(point.model):
             groups = found.groupdict()
@@ -60,7 +61,11 @@ def _width(point: Point) -> str | None:
 def _side(point: Point) -> str | None:
     shape = shape_of(point)
     # of v3 there is one resolution: leaving it out would leave out the family
-    return f"{shape.architecture} {shape.side}" if shape and shape.side and "v3" not in shape.architecture else None
+    return (
+        f"{shape.architecture} {shape.side}"
+        if shape and shape.side and "v3" not in shape.architecture
+        else None
+    )
 
 
 def _family(point: Point) -> str | None:
@@ -76,32 +81,59 @@ PARTS: Mapping[str, Callable[[Point], str | None]] = {
 
 
 def measured(runtime: str, precision: str) -> Mapping[Series, tuple[Point, ...]]:
-    """The population, and of Paddle-Lite the shapes that were kept aside."""
-    shapes = alike_aside(runtime, precision) if runtime == "paddle-lite" else {}
-    return {**alike(runtime, precision), **{key: points for key, points in shapes.items() if any(map(shape_of, points))}}
+    """The population; of Paddle-Lite also the shapes that were kept aside, which alone are judged."""
+    return {**alike(runtime, precision), **_judged(runtime, precision)}
 
 
-def left_out(runtime: str, precision: str, part: str) -> Iterator[tuple[Series, HeldOut]]:
-    series = measured(runtime, precision)
-    for key, entries in cross_validate(series, PARTS[part]).items():
-        for entry in entries:
-            if shape_of(entry.point) and (runtime != "paddle-lite" or entry.point.model.startswith("paddle/")):
-                yield key, entry
+def _judged(runtime: str, precision: str) -> Mapping[Series, tuple[Point, ...]]:
+    if runtime != "paddle-lite":
+        return alike(runtime, precision)
+    return {
+        series: points
+        for series, points in alike_aside(runtime, precision).items()
+        if all(map(shape_of, points)) and len(points) > 1
+    }
+
+
+def left_out(runtime: str, precision: str, part: str) -> Iterator[HeldOut]:
+    """Every shape of an architecture of which there are several, predicted without its ``part``."""
+    judged = _judged(runtime, precision)
+    several = _several(judged)
+    part_of = PARTS[part]
+    held_out = cross_validate(
+        measured(runtime, precision),
+        lambda point: part_of(point) if _architecture(point) in several else None,
+    )
+    for series in judged:
+        yield from held_out[series]
 
 
 def per_mac_errors(runtime: str, precision: str) -> Iterator[float]:
-    """By the median time per MAC of the family's other shapes on the same board."""
-    for points in measured(runtime, precision).values():
+    """By the median time per MAC of the architecture's other shapes on the same board."""
+    for points in _judged(runtime, precision).values():
         for point in points:
-            kin = [other for other in points if _related(other, point)]
-            if kin and (runtime != "paddle-lite" or point.model.startswith("paddle/")):
-                pace = np.median([other.latency_ms / macs(other) for other in kin])
-                yield abs(float(pace) * macs(point) / point.latency_ms - 1)
+            kin = [
+                other
+                for other in points
+                if other.model != point.model
+                and _architecture(other) is not None
+                and _architecture(other) == _architecture(point)
+            ]
+            if kin:
+                pace = float(np.median([other.latency_ms / macs(other) for other in kin]))
+                yield abs(pace * macs(point) / point.latency_ms - 1)
 
 
-def _related(other: Point, point: Point) -> bool:
-    shape, own = shape_of(other), shape_of(point)
-    return bool(shape and own and other.model != point.model and shape.architecture == own.architecture)
+def _architecture(point: Point) -> str | None:
+    shape = shape_of(point)
+    return shape.architecture if shape else None
+
+
+def _several(series: Mapping[Series, Sequence[Point]]) -> frozenset[str | None]:
+    """Architectures of more than one shape."""
+    models = {(_architecture(point), point.model) for points in series.values() for point in points}
+    names = [name for name, _ in models if name is not None]
+    return frozenset(name for name in names if names.count(name) > 1)
 
 
 def summary(off: Sequence[float]) -> str:
@@ -109,17 +141,19 @@ def summary(off: Sequence[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runtime", choices=RUNTIMES, action="append")
     for runtime in parser.parse_args().runtime or RUNTIMES:
         for precision in ("fp32", "int8"):
             found = {part: list(left_out(runtime, precision, part)) for part in PARTS}
             if found["shape"]:
-                shapes = len({entry.point.model for _, entry in found["shape"]})
-                errors = {part: [entry.error for _, entry in entries] for part, entries in found.items()}
-                columns = "  ".join(f"{part} {summary(off)}" for part, off in errors.items())
+                shapes = len({entry.point.model for entry in found["shape"]})
+                off = {part: [entry.error for entry in entries] for part, entries in found.items()}
+                columns = "  ".join(f"{part} {summary(errors)}" for part, errors in off.items())
                 print(
-                    f"{runtime:15}{precision}: {shapes} shapes, {len(errors['shape'])} predictions  {columns}  "
+                    f"{runtime} {precision}: {shapes} shapes, {len(off['shape'])} predictions  {columns}  "
                     f"per MAC {summary(list(per_mac_errors(runtime, precision)))}",
                     flush=True,
                 )

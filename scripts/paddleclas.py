@@ -62,7 +62,13 @@ def mobilenet_v2(net: Branches, width: float) -> None:
 
 def mobilenet_v3(net: Branches, width: float, *, large: bool) -> None:
     def activated(
-        x: Feature, channels: int, kernel: int = 1, stride: int = 1, *, swish: int = 1, depthwise: bool = False
+        x: Feature,
+        channels: int,
+        kernel: int = 1,
+        stride: int = 1,
+        *,
+        swish: int = 1,
+        depthwise: bool = False,
     ) -> Feature:
         made = net.of(x, channels, kernel, stride, depthwise=depthwise)
         if swish:
