@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -216,8 +216,13 @@ def main(folder: Path, exported: Path) -> None:
     detector = load_model(resolve("ppocrv4-det"), {"x": (1, 3, 480, 480)})
     models["ppocrv4_det"] = layers_of(detector)  # of the side that Rockchip timed it with
     models |= dict(exported_models(exported))
+    write_models(FOLDER / "models.csv", models)
+
+
+def write_models(path: Path, models: Mapping[str, Sequence[Layer]]) -> None:
+    """The layers of ``models`` as a table, one layer a row."""
     columns = [item.name for item in fields(Layer) if item.compare]
-    with (FOLDER / "models.csv").open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["model", *columns])
         for name, layers in sorted(models.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TypeVar
 
 import numpy as np
@@ -17,7 +18,11 @@ Key = TypeVar("Key", bound=Hashable)
 _WITHIN = 0.9
 """Share of held-out measurements inside the interval; ten points over what is promised, as ranks are estimates."""
 _OWN = 12
-"""With fewer held-out measurements of its own, a series takes the interval of all."""
+"""With fewer held-out measurements of its own, a series takes the interval of all, and:"""
+_LEAST = 1.25
+"""its interval is never narrower. Runs of one board differ by as much, and so few measurements do not tell."""
+_STANDARD = NormalDist().inv_cdf((1 + _WITHIN) / 2)
+"""Standard deviations to each side that hold as many of a normal distribution."""
 _DILATED_SHARE, _FAMILIES_WITH = 0.1, 3
 """Share of the MACs, and families of models with as much, that make dilated convolutions known: one family is no rule."""
 _DIGITS = 5
@@ -48,8 +53,7 @@ def calibrate(population: Mapping[Key, Sequence[Point]], wanted: Iterable[Key]) 
     for key in wanted:
         points = population[key]
         constants_ps = fit_constants(points_of(points), common) * 1e9
-        own = held_out[key] or tuple(everywhere)
-        found[key] = calibration_of(points, NAMES, constants_ps, own, everywhere)
+        found[key] = calibration_of(points, NAMES, constants_ps, held_out[key], everywhere)
     return found
 
 
@@ -60,25 +64,40 @@ def calibration_of(
     own: Sequence[HeldOut],
     everywhere: Sequence[HeldOut],
 ) -> Calibration:
-    """Constants by their ``names``, with the error and the interval of held-out measurements."""
+    """Constants by their ``names``, with the error and the interval of held-out measurements.
+
+    The error is that of ``everywhere`` where the series has none of its own.
+    """
     times = [point.latency_ms for point in points]
     return Calibration(
         constants_ps=_named(names, constants_ps),
         covered=_covered(names, points),
         measurements=len(points),
         families=len({point.family for point in points}),
-        median_pct=_percent(own, 0.5),
-        p90_pct=_percent(own, 0.9),
-        interval_factor=interval_factor(own, everywhere),
+        median_pct=_percent(own or everywhere, 0.5),
+        p90_pct=_percent(own or everywhere, 0.9),
+        interval_factor=interval_factor(own, everywhere, _excess(points, constants_ps)),
         latency_ms=(_rounded(min(times)), _rounded(max(times))),
     )
 
 
-def interval_factor(own: Sequence[HeldOut], everywhere: Sequence[HeldOut]) -> float:
-    """What to divide and multiply a prediction by, for four of five latencies to lie between."""
-    entries = own if len(own) >= _OWN else everywhere
-    off = np.abs([entry.log_ratio for entry in entries])
-    return _rounded(float(np.exp(np.quantile(off, _WITHIN))))
+def interval_factor(own: Sequence[HeldOut], everywhere: Sequence[HeldOut], excess: float = 0.0) -> float:
+    """What to divide and multiply a prediction by, for four of five latencies to lie between.
+
+    ``excess``: variance of the logarithms of a board's own measurements beyond what is usual of their source. Errors
+    of other boards do not know of it, and with few of its own it adds to theirs.
+    """
+    off = np.abs([entry.log_ratio for entry in (own if len(own) >= _OWN else everywhere)])
+    reach = float(np.quantile(off, _WITHIN))
+    if len(own) < _OWN:
+        reach = float(np.hypot(max(reach, np.log(_LEAST)), _STANDARD * excess**0.5))
+    return _rounded(float(np.exp(reach)))
+
+
+def _excess(points: Sequence[Point], constants_ps: np.ndarray) -> float:
+    """How much noisier ``points`` are than their source's usually are: by what a fit to them leaves."""
+    left = [np.log(point.latency_ms / float(point.terms @ constants_ps / 1e9)) for point in points]
+    return max(float(np.mean(np.square(left))) - max(point.noise for point in points) ** 2, 0.0)
 
 
 def _named(names: Sequence[str], constants: np.ndarray) -> dict[str, float]:

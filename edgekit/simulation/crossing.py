@@ -1,8 +1,8 @@
-"""How wrong predictions are for families of models that took no part in the fit, on any device."""
+"""How wrong predictions are for models that took no part in the fit, on any device: families, or what else is named."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -32,7 +32,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """A point that was predicted without its family."""
+    """A point that was predicted without its family, or without another part of the measurements."""
 
     point: Point
     predicted_ms: float
@@ -55,28 +55,36 @@ def points_of(points: Sequence[Point]) -> Points:
     )
 
 
-def cross_validate(devices: Mapping[Key, Sequence[Point]]) -> Mapping[Key, tuple[HeldOut, ...]]:
+def family_of(point: Point) -> str:
+    return point.family
+
+
+def cross_validate(
+    devices: Mapping[Key, Sequence[Point]], part_of: Callable[[Point], str | None] = family_of
+) -> Mapping[Key, tuple[HeldOut, ...]]:
     """Predict each family of models by all others: it is left out of every device, so of the population too.
 
     ``devices`` are of one runtime and precision. A device that has too few points without a family is not
-    predicted for it.
+    predicted for it. ``part_of`` says what else to leave out at a time; points of no part are never predicted.
     """
-    families = sorted({point.family for points in devices.values() for point in points})
+    parts = sorted({part for points in devices.values() for part in map(part_of, points) if part is not None})
     found: dict[Key, list[HeldOut]] = {key: [] for key in devices}
-    for family in families:
-        for key, held_out in _without(devices, family):
+    for part in parts:
+        for key, held_out in _without(devices, part, part_of):
             found[key].append(held_out)
     return {key: tuple(entries) for key, entries in found.items()}
 
 
-def _without(devices: Mapping[Key, Sequence[Point]], family: str) -> Iterator[tuple[Key, HeldOut]]:
-    known = {key: [point for point in points if point.family != family] for key, points in devices.items()}
+def _without(
+    devices: Mapping[Key, Sequence[Point]], part: str, part_of: Callable[[Point], str | None]
+) -> Iterator[tuple[Key, HeldOut]]:
+    known = {key: [point for point in points if part_of(point) != part] for key, points in devices.items()}
     fitted = {key: points_of(points) for key, points in known.items() if len(points) >= LEAST_POINTS}
     if not fitted:
         return
     population = fit_population(list(fitted.values()))
     for key, points in fitted.items():
-        unseen = [point for point in devices[key] if point.family == family]
+        unseen = [point for point in devices[key] if part_of(point) == part]
         if unseen:
             constants = fit_constants(points, population)
             for point in unseen:

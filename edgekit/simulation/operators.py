@@ -28,8 +28,8 @@ ONNX_KINDS = _table(
     free="Cast CastLike Constant ConstantOfShape Dropout Flatten Identity QuantizeLinear DequantizeLinear Range "
     "Reshape Shape Size Squeeze Unsqueeze",
     elementwise="Abs Add And BatchNormalization BiasGelu Ceil Celu Clip Cos Div Elu Equal Erf Exp FastGelu Floor "
-    "Gelu Greater GreaterOrEqual HardSigmoid HardSwish LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg "
-    "Not Or PRelu Pow QLinearAdd QLinearLeakyRelu QLinearMul QLinearSigmoid QuickGelu Reciprocal Relu Round Selu "
+    "Gelu Greater GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod "
+    "Mul Neg Not Or PRelu Pow QLinearAdd QLinearLeakyRelu QLinearMul QLinearSigmoid QuickGelu Reciprocal Relu Round Selu "
     "Sigmoid Sign Sin Softplus Softsign Sqrt Sub Sum Swish Tanh ThresholdedRelu Where Xor",
     norm="GroupNormalization InstanceNormalization LRN LayerNormalization LogSoftmax LpNormalization "
     "MeanVarianceNormalization QLinearSoftmax RMSNormalization SimplifiedLayerNormalization "

@@ -49,7 +49,11 @@ class Prediction:
 
 def predict(device: str, profile: Profile, work: Work, precisions: Sequence[Precision]) -> list[Prediction]:
     """One prediction for each of the profile's speeds in one of ``precisions``."""
-    return [_predict(device, speed, work) for speed in profile.speeds if speed.precision in precisions]
+    return [
+        predict_terms(device, speed, work.on(speed.runtime), work.dilated_on(speed.runtime))
+        for speed in profile.speeds
+        if speed.precision in precisions
+    ]
 
 
 def constants_ms(speed: Speed) -> Terms:
@@ -57,11 +61,12 @@ def constants_ms(speed: Speed) -> Terms:
     return np.array([speed.constants_ps.get(name, 0.0) for name in NAMES]) / 1e9
 
 
-def _predict(device: str, speed: Speed, work: Work) -> Prediction:
-    times_ms = constants_ms(speed) * work.on(speed.runtime)
+def predict_terms(device: str, speed: Speed, terms: Terms, dilated: Terms) -> Prediction:
+    """What ``terms``, as the speed's runtime computes them, would take; ``dilated``: those in dilated convolutions."""
+    times_ms = constants_ms(speed) * terms
     p50 = float(times_ms.sum())
     shares = {name: time / p50 for name, time in zip(NAMES, times_ms.tolist(), strict=True) if time > 0}
-    strange = tuple(_strange(speed, work, shares, p50))
+    strange = tuple(_strange(speed, terms, dilated, shares, p50))
     return Prediction(
         device=device,
         speed=speed,
@@ -77,19 +82,21 @@ def _transferred(speed: Speed) -> Iterator[str]:
         yield f"speeds are taken over from '{speed.transferred_from}', as too few models were measured there"
 
 
-def _strange(speed: Speed, work: Work, shares: dict[str, float], p50: float) -> Iterator[str]:
+def _strange(
+    speed: Speed, terms: Terms, dilated: Terms, shares: dict[str, float], p50: float
+) -> Iterator[str]:
     strange = [
         name
-        for name, amount in zip(NAMES, work.on(speed.runtime).tolist(), strict=True)
+        for name, amount in zip(NAMES, terms.tolist(), strict=True)
         if amount > 0 and name not in speed.covered and shares.get(name, 0.0) > STRANGE_SHARE
     ]
     if strange:
         share = sum(shares[name] for name in strange)
         yield f"{share:.0%} of the time is work that no measured model had: {', '.join(strange)}"
-    dilated = float(constants_ms(speed) @ work.dilated_on(speed.runtime)) / p50
-    if dilated > STRANGE_SHARE and DILATED not in speed.covered:
+    share = float(constants_ms(speed) @ dilated) / p50
+    if share > STRANGE_SHARE and DILATED not in speed.covered:
         yield (
-            f"{dilated:.0%} of the time is dilated convolutions, which may take several times as long: "
+            f"{share:.0%} of the time is dilated convolutions, which may take several times as long: "
             "too few models with them were measured"
         )
     yield from beyond(speed, p50)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,20 +56,41 @@ class Origin:
 @cache
 def model_work() -> Mapping[str, Work]:
     """How much work each model that was measured is."""
-    layers: dict[str, list[Layer]] = defaultdict(list)
-    for row in _rows("models.csv"):
-        model, wanted = row.pop("model"), row.pop("kind")
-        kind = next(known for known in KINDS if known == wanted)
-        sizes: dict[str, Any] = {name: int(value) for name, value in row.items()}
-        layers[model].append(Layer(kind=kind, **sizes))
-    return {name: Work.of(found) for name, found in layers.items()}
+    return work_in(FOLDER)
 
 
 @cache
 def published() -> Mapping[Series, tuple[Point, ...]]:
     """Every series with its points."""
-    work, found = model_work(), defaultdict(list)
-    for row in _rows("measurements.csv"):
+    return series_in(FOLDER, model_work())
+
+
+@cache
+def origins() -> Mapping[Series, tuple[Origin, ...]]:
+    """Where the points of each series stand."""
+    return origins_in(FOLDER)
+
+
+def work_in(folder: Path) -> Mapping[str, Work]:
+    """The same of the models in ``folder``, which holds files like ``published/``."""
+    return {name: Work.of(found) for name, found in layers_in(folder).items()}
+
+
+def layers_in(folder: Path) -> Mapping[str, Sequence[Layer]]:
+    """The layers of each model in ``folder``."""
+    layers: dict[str, list[Layer]] = defaultdict(list)
+    for row in _rows(folder / "models.csv"):
+        model, wanted = row.pop("model"), row.pop("kind")
+        kind = next(known for known in KINDS if known == wanted)
+        sizes: dict[str, Any] = {name: int(value) for name, value in row.items()}
+        layers[model].append(Layer(kind=kind, **sizes))
+    return layers
+
+
+def series_in(folder: Path, work: Mapping[str, Work]) -> Mapping[Series, tuple[Point, ...]]:
+    """Every series in ``folder``; ``work``: of the models that they name."""
+    found = defaultdict(list)
+    for row in _rows(folder / "measurements.csv"):
         series = _series(row)
         noise = _NOISE.get(series.runtime, NOISE)
         done = work[row["model"]]
@@ -86,15 +107,14 @@ def published() -> Mapping[Series, tuple[Point, ...]]:
     return {series: tuple(points) for series, points in sorted(found.items())}
 
 
-@cache
-def origins() -> Mapping[Series, tuple[Origin, ...]]:
-    """Where the points of each series stand."""
+def origins_in(folder: Path) -> Mapping[Series, tuple[Origin, ...]]:
+    """Where the points of each series in ``folder`` stand."""
     known = {
         row["id"]: Origin(row["repository"], row["path"], row["commit"], row["licence"], row["statistic"])
-        for row in _rows("sources.csv")
+        for row in _rows(folder / "sources.csv")
     }
     found: dict[Series, dict[str, Origin]] = defaultdict(dict)
-    for row in _rows("measurements.csv"):
+    for row in _rows(folder / "measurements.csv"):
         found[_series(row)][row["source"]] = known[row["source"]]
     return {series: tuple(by_id.values()) for series, by_id in found.items()}
 
@@ -119,6 +139,6 @@ def _series(row: Mapping[str, str]) -> Series:
     )
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
-    with (FOLDER / name).open(newline="", encoding="utf-8") as file:
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)
