@@ -1,6 +1,6 @@
 """Latencies from the graph against measurements that took no part in calibration: as shipped, and from five probes.
 
-    python -m benchmarks.latency_aside                  # every runtime; some minutes, most of them ncnn's
+    python -m benchmarks.latency_aside                  # every runtime; two to three minutes
     python -m benchmarks.latency_aside --runtime tflite --boards
 
 ``tests/simulation/data/aside/`` says of each where it stands; nothing of edgekit reads it. A board that has constants for
