@@ -125,6 +125,7 @@ def _filled(layer: Layer, block: int) -> Layer:
     is_map = layer.kind not in ("linear", "matmul", "dense")
     return replace(
         layer,
+        out_channels=round(layer.out_channels * made),
         macs=round(layer.macs * columns),
         weights=round(layer.weights * (columns if is_map else 1.0)),
         reads=round(layer.reads * (read if is_map else 1.0)),
