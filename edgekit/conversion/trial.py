@@ -187,9 +187,7 @@ def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Ma
             runtime=candidate.runtime.id,
             runtime_options={
                 **link.converter.runtime_options,
-                **device_options(
-                    candidate.target, candidate.runtime, quantized_source=bool(intake.model.quantized)
-                ),
+                **device_options(candidate.target, candidate.runtime, precision, intake.model),
             },
             precision=precision,
             io=Io.model_validate(built.reply["io"]),

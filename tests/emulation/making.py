@@ -24,16 +24,18 @@ def catalog_with(
     return replace(catalog, targets={**catalog.targets, target_id: changed})
 
 
-def zoo_bundle(model: str, target: str, runtime: RuntimeId, precision: Precision, out: Path) -> Bundle:
-    """The model's bundle of that precision, in the new folder ``out``."""
+def zoo_bundle(
+    model: str, target: str, runtime: RuntimeId, precision: Precision, out: Path, *, samples: int = 8
+) -> Bundle:
+    """The model's bundle of that precision, in the new folder ``out``; also where the target does not list it."""
     order = Order(
         model=resolve(model, lambda done, total, doing: None),
         targets=(target,),
         out=out,
         precisions=(precision,),
-        samples=8,
+        samples=samples,
         threads=1,
     )
-    (kept,) = convert(order, catalog=catalog_with(target, runtime)).bundles
+    (kept,) = convert(order, catalog=catalog_with(target, runtime, precisions=(precision,))).bundles
     assert kept.manifest.artifact.precision == precision
     return read_bundle(kept.path)
