@@ -60,6 +60,8 @@ class Int8Artifact:
     """The weights have 8 bits: two of their products may not fit into 16."""
     version: str | None
     """Of the runtime here."""
+    in_float: bool = False
+    """Computed with ``FLOAT_KERNELS``."""
 
 
 def saturates_here(runtime: RuntimeId) -> bool:
@@ -100,6 +102,12 @@ def int8_note(target: Target, runtime: TargetRuntime, artifact: Int8Artifact, *,
     """One line on what the device will answer; None for float artifacts, and where there is nothing to say."""
     if not artifact.precision.startswith("int8"):
         return None
+    if artifact.in_float:
+        settings = ", ".join(f"{key}={value}" for key, value in FLOAT_KERNELS.items())
+        return (
+            f"int8 on {target.id}: computed in float on the quantized values, here and there ({settings}), for "
+            f"{runtime.id}'s integer convolutions on Arm are refused or wrong; small, and slower than fp32"
+        )
     lines = [_sums(target, runtime, artifact)]
     if not is_host and integer_sums(target, runtime) is not None:
         lines.append(_agreement(target, runtime, artifact))

@@ -196,7 +196,15 @@ def test_openvino_computes_quantized_convolutions_in_float_on_arm(
     assert device_options(board(arch), runtime(name), precision, loaded(tiny_cnn(), tmp_path)) == expected
 
 
+def test_a_bundle_computed_in_float_says_so(plain: Path) -> None:
+    made = replace(artifact(plain, "openvino-ir"), in_float=True)
+    note = int8_note(board("aarch64", "neon"), runtime("openvino"), made, is_host=False)
+    assert note is not None
+    assert "computed in float on the quantized values, here and there (LP_TRANSFORMS_MODE=NO)" in note
+
+
 def test_openvino_keeps_its_integer_kernels_on_arm_where_nothing_convolves(tmp_path: Path) -> None:
+    """They answer rightly there: MiniLM in tests/emulation."""
     model = loaded(tiny_bert(), tmp_path)
     assert device_options(board("aarch64"), runtime("openvino"), "int8", model) == {}
 

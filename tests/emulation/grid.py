@@ -60,7 +60,8 @@ FLOAT = 1e-5
 """Sums in another order."""
 KINDS: tuple[Kind, ...] = (
     Kind(model="efficientnet-lite0", runtime="litert", precision="int8", within=0, dots=True),
-    Kind(model="efficientnet-lite0", runtime="onnxruntime", precision="int8", within=0, dots=True),
+    # ten residual sums (QLinearAdd) in float, some of whose values round the other way on Arm
+    Kind(model="efficientnet-lite0", runtime="onnxruntime", precision="int8", within=0.03, dots=True),
     # computed in float on values that were rounded: now and then one lands on the other side of a step
     Kind(model="efficientnet-lite0", runtime="openvino", precision="int8", within=0.02),
     # scales of activations are computed in float while it runs
