@@ -1,6 +1,6 @@
 """Two models, two precisions, three runtimes, three cores: what each of the 36 cells is held to, and what it did.
 
-``python -m tests.emulation.grid [--only WORD,…]`` prints the tables of docs/emulation.md, row by row as they come.
+``python -m tests.emulation.grid [--only WORD,…]`` prints the table of docs/emulation.md, row by row as they come.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -60,10 +61,11 @@ FLOAT = 1e-5
 """Sums in another order."""
 KINDS: tuple[Kind, ...] = (
     Kind(model="efficientnet-lite0", runtime="litert", precision="int8", within=0, dots=True),
-    # ten residual sums (QLinearAdd) in float, some of whose values round the other way on Arm
+    # residual sums (QLinearAdd) in float, some of whose values round the other way on Arm
     Kind(model="efficientnet-lite0", runtime="onnxruntime", precision="int8", within=0.03, dots=True),
-    # computed in float on values that were rounded: now and then one lands on the other side of a step
-    Kind(model="efficientnet-lite0", runtime="openvino", precision="int8", within=0.02),
+    # computed in float on rounded values, of which some land on the other side of a step. Integer kernels on x86 differ
+    # from float ones there by as much
+    Kind(model="efficientnet-lite0", runtime="openvino", precision="int8", within=0.04),
     # scales of activations are computed in float while it runs
     Kind(model="minilm-sentiment", runtime="litert", precision="int8-dynamic", within=0.01, dots=True),
     # MatMul's weights packed for dot products take less than for VNNI: without packing the two are 1 % apart
@@ -136,11 +138,23 @@ def rows(kinds: Sequence[Kind], folder: Path) -> Iterator[str]:
     make = maker(folder)
     for kind in kinds:
         bundle = make(kind)
-        found = [emulated(bundle, core) for core in CORES]
+        found = []
+        for core in CORES:
+            found.append(emulated(bundle, core))
+            print(f"{kind.name} on {core}: {_cell(found[-1])}", file=sys.stderr)
         here = [memory_here(kind, bundle, folder)]
         if kind.has_blocks:
             here.append(memory_here(kind, bundle, folder, with_blocks=True))
         yield _row(kind, found, here)
+
+
+def _cell(item: Measurement) -> str:
+    count = item.instructions.total if item.instructions else 0
+    memory = _of(item)
+    return (
+        f"{count / 1e6:.1f} M, error {item.golden_error:.2g}, {item.golden_equal_share:.1%} equal bits, "
+        f"{memory.base / 1e6:.1f} to {memory.peak / 1e6:.1f} MB"
+    )
 
 
 def _row(kind: Kind, found: Sequence[Measurement], here: Sequence[Memory]) -> str:
