@@ -24,7 +24,9 @@ def verify(
     evaluation: Annotated[
         Path | None, typer.Option("--eval", help="Samples to compare on; default: the bundle's own.")
     ] = None,
-    on: Annotated[str, typer.Option("--on", help="Device to run it on.")] = "local",
+    on: Annotated[
+        str, typer.Option("--on", help="Device to run it on; device test takes several.")
+    ] = "local",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; default: one a processor of the device.")
     ] = None,

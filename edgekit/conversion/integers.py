@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from edgekit.catalog import integer_sums
 from edgekit.catalog.integers import sums_on
 from edgekit.host import detect
+from edgekit.models.walk import all_nodes
 
 if TYPE_CHECKING:
     import onnx
 
     from edgekit.catalog_schema import Target, TargetRuntime
+    from edgekit.models import Model
     from edgekit.vocabulary import ArtifactFormat, Precision, RuntimeId
 
 EXACT_SUMS: Mapping[str, str] = {"session.x64quantprecision": "1"}
@@ -27,6 +29,13 @@ EXACT_SUMS: Mapping[str, str] = {"session.x64quantprecision": "1"}
 
 Not for CPUs with VNNI: it turns them there, too, for nothing. No effect on Arm.
 """
+FLOAT_KERNELS: Mapping[str, str] = {"LP_TRANSFORMS_MODE": "NO"}
+"""Lets OpenVINO compute in float on the quantized values, as NNCF simulates them, instead of with integer kernels.
+
+Its integer convolutions on Arm do not compile on some cores and answer wrongly on others. A property that the plugin
+calls internal (openvino/runtime/internal_properties.hpp) and takes from anyone.
+"""
+_CONVOLUTIONS = {"Conv", "ConvTranspose"}
 _QUANTIZE = {"QuantizeLinear", "DequantizeLinear"}
 _MOVES = {
     "Clip", "Concat", "Flatten", "GlobalAveragePool", "Identity", "Max", "MaxPool", "Pad", "QLinearConcat", "Relu",
@@ -51,6 +60,8 @@ class Int8Artifact:
     """The weights have 8 bits: two of their products may not fit into 16."""
     version: str | None
     """Of the runtime here."""
+    in_float: bool = False
+    """Computed with ``FLOAT_KERNELS``."""
 
 
 def saturates_here(runtime: RuntimeId) -> bool:
@@ -59,10 +70,21 @@ def saturates_here(runtime: RuntimeId) -> bool:
     return sums_on(machine.arch, machine.isa_features, runtime) == "saturating"
 
 
-def device_options(target: Target, runtime: TargetRuntime, *, quantized_source: bool) -> Mapping[str, str]:
-    """Settings without which the artifact answers wrongly on the device; a quantized source keeps its weights."""
-    needed = quantized_source and integer_sums(target, runtime) == "saturating"
-    return EXACT_SUMS if needed and runtime.id == "onnxruntime" else {}
+def device_options(
+    target: Target, runtime: TargetRuntime, precision: Precision, model: Model
+) -> Mapping[str, str]:
+    """Settings without which an artifact of ``model`` answers wrongly on the device."""
+    # a quantized source keeps its weights of 8 bits
+    if model.quantized and runtime.id == "onnxruntime" and integer_sums(target, runtime) == "saturating":
+        return EXACT_SUMS
+    wrong = precision == "int8" and runtime.id == "openvino" and target.arch == "aarch64"
+    return FLOAT_KERNELS if wrong and _convolves(model) else {}
+
+
+def _convolves(model: Model) -> bool:
+    return model.proto is not None and any(
+        node.op_type in _CONVOLUTIONS for node in all_nodes(model.proto.graph.node)
+    )
 
 
 def comparing_options(target: Target, runtime: TargetRuntime, precision: Precision) -> Mapping[str, str]:
@@ -80,6 +102,12 @@ def int8_note(target: Target, runtime: TargetRuntime, artifact: Int8Artifact, *,
     """One line on what the device will answer; None for float artifacts, and where there is nothing to say."""
     if not artifact.precision.startswith("int8"):
         return None
+    if artifact.in_float:
+        settings = ", ".join(f"{key}={value}" for key, value in FLOAT_KERNELS.items())
+        return (
+            f"int8 on {target.id}: computed in float on the quantized values, here and there ({settings}), for "
+            f"{runtime.id}'s integer convolutions on Arm are refused or wrong; small, and slower than fp32"
+        )
     lines = [_sums(target, runtime, artifact)]
     if not is_host and integer_sums(target, runtime) is not None:
         lines.append(_agreement(target, runtime, artifact))

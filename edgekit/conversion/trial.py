@@ -17,6 +17,7 @@ from edgekit.bundles.write import ARTIFACT, Parts, add_golden, lay_out, runtime_
 from edgekit.conversion.answers import Answers, Inputs, Verdict, ask, compare, write_inputs
 from edgekit.conversion.integers import (
     EXACT_SUMS,
+    FLOAT_KERNELS,
     Int8Artifact,
     comparing_options,
     device_options,
@@ -128,6 +129,7 @@ def integers_note(candidate: Candidate, tried: Tried, model: Model) -> str | Non
         precision=artifact.precision,
         wide_weights=runtime.int8_weight_bits == 8 or bool(model.quantized),
         version=runtime_version(runtime.id),
+        in_float=FLOAT_KERNELS.items() <= artifact.runtime_options.items(),
     )
     return int8_note(target, runtime, found, is_host=target.id == "host")
 
@@ -187,9 +189,7 @@ def candidate_manifest(intake: Intake, candidate: Candidate, built: Built) -> Ma
             runtime=candidate.runtime.id,
             runtime_options={
                 **link.converter.runtime_options,
-                **device_options(
-                    candidate.target, candidate.runtime, quantized_source=bool(intake.model.quantized)
-                ),
+                **device_options(candidate.target, candidate.runtime, precision, intake.model),
             },
             precision=precision,
             io=Io.model_validate(built.reply["io"]),

@@ -77,7 +77,7 @@ class OpenVinoSession:
             self._model = openvino.Core().compile_model(str(bundle.artifact), "CPU", dict(config))
             self._request = self._model.create_infer_request()
         except RuntimeError as error:
-            raise RunnerError(f"openvino does not open {bundle.artifact.name}: {error}") from error
+            raise RunnerError(f"openvino does not open {bundle.artifact.name}: {_words(error)}") from error
         self._in = _by_name(self._model.inputs, [tensor.name for tensor in bundle.inputs])
         self._out = _by_name(self._model.outputs, [tensor.name for tensor in bundle.outputs])
         self.inputs = [_spec(name, port) for name, port in self._in.items()]
@@ -109,6 +109,12 @@ class OpenVinoSession:
                 names = _source_names(info["originalLayersNames"].astype(str).split(","))
                 found[node.get_friendly_name()] = ",".join(source_nodes.get(name, name) for name in names)
         return {name: fused for name, fused in found.items() if fused}
+
+
+def _words(error: RuntimeError) -> str:
+    """One line of what OpenVINO says, without the places of its source that it names before."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith("Exception from")) or str(error)
 
 
 def _source_names(layers: list[str]) -> list[str]:

@@ -17,14 +17,22 @@ from edgekit.contracts import LoadedContract
 from edgekit.conversion import integers
 from edgekit.conversion.answers import Answers, Inputs, ask
 from edgekit.conversion.convert import Order, convert
-from edgekit.conversion.integers import Int8Artifact, comparing_options, int8_note, rounding_operators
+from edgekit.conversion.integers import (
+    FLOAT_KERNELS,
+    Int8Artifact,
+    comparing_options,
+    device_options,
+    int8_note,
+    rounding_operators,
+)
 from edgekit.devices import Device
 from edgekit.host import detect
+from edgekit.models import Model, load_model
 from edgekit.vocabulary import ArtifactFormat, IsaFeature, Precision, RuntimeId
 from tests.conversion.project import write_target
 from tests.conversion.stripes import write_classifier, write_images
 from tests.converters.steps import DATA, Steps, load_converter
-from tests.graphs import Graph, floats, renamed, samples, write_samples
+from tests.graphs import Graph, floats, renamed, samples, tiny_bert, tiny_cnn, write_samples
 
 AVX2: tuple[IsaFeature, ...] = ("avx2", "fma")
 VNNI: tuple[IsaFeature, ...] = ("avx2", "fma", "avx-vnni")
@@ -44,6 +52,11 @@ def board(arch: str, *features: IsaFeature) -> Target:
 
 def runtime(name: RuntimeId = "onnxruntime", **facts: object) -> TargetRuntime:
     return TargetRuntime.model_validate({"id": name, "formats": ("onnx",), "precisions": ("int8",), **facts})
+
+
+def loaded(model: onnx.ModelProto, folder: Path) -> Model:
+    onnx.save(model, folder / "model.onnx")
+    return load_model(folder / "model.onnx")
 
 
 def artifact(
@@ -166,6 +179,34 @@ def test_a_saturating_build_host(plain: Path, monkeypatch: pytest.MonkeyPatch) -
     )
     build_host(monkeypatch, *VNNI)
     assert comparing_options(arm, runtime(), "int8") == {}, "the option would only slow it down"
+
+
+@pytest.mark.parametrize(
+    ("arch", "name", "precision", "expected"),
+    [
+        ("aarch64", "openvino", "int8", FLOAT_KERNELS),
+        ("aarch64", "openvino", "fp32", {}),
+        ("aarch64", "litert", "int8", {}),
+        ("x86_64", "openvino", "int8", {}),
+    ],
+)
+def test_openvino_computes_quantized_convolutions_in_float_on_arm(
+    tmp_path: Path, arch: str, name: RuntimeId, precision: Precision, expected: Mapping[str, str]
+) -> None:
+    assert device_options(board(arch), runtime(name), precision, loaded(tiny_cnn(), tmp_path)) == expected
+
+
+def test_a_bundle_computed_in_float_says_so(plain: Path) -> None:
+    made = replace(artifact(plain, "openvino-ir"), in_float=True)
+    note = int8_note(board("aarch64", "neon"), runtime("openvino"), made, is_host=False)
+    assert note is not None
+    assert "computed in float on the quantized values, here and there (LP_TRANSFORMS_MODE=NO)" in note
+
+
+def test_openvino_keeps_its_integer_kernels_on_arm_where_nothing_convolves(tmp_path: Path) -> None:
+    """They answer rightly there: MiniLM in tests/emulation."""
+    model = loaded(tiny_bert(), tmp_path)
+    assert device_options(board("aarch64"), runtime("openvino"), "int8", model) == {}
 
 
 def test_convert_compares_with_the_sums_of_the_device(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 from edgekit.bundles import Bundle, read_bundle
 from edgekit.catalog import Catalog, load_catalog
@@ -24,16 +25,20 @@ def catalog_with(
     return replace(catalog, targets={**catalog.targets, target_id: changed})
 
 
-def zoo_bundle(model: str, target: str, runtime: RuntimeId, precision: Precision, out: Path) -> Bundle:
-    """The model's bundle of that precision, in the new folder ``out``."""
+def zoo_bundle(
+    model: str, target: str, runtime: RuntimeId, precision: Precision, out: Path, *, samples: int = 8
+) -> Bundle:
+    """The model's bundle of that precision, in the new folder ``out``; also where the target does not list it."""
     order = Order(
         model=resolve(model, lambda done, total, doing: None),
         targets=(target,),
         out=out,
         precisions=(precision,),
-        samples=8,
+        samples=samples,
         threads=1,
     )
-    (kept,) = convert(order, catalog=catalog_with(target, runtime)).bundles
+    # these tests run it on the target's core themselves
+    with patch("edgekit.conversion.serve.emulated_target", return_value=None):
+        (kept,) = convert(order, catalog=catalog_with(target, runtime, precisions=(precision,))).bundles
     assert kept.manifest.artifact.precision == precision
     return read_bundle(kept.path)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.vocabulary import ArtifactFormat, RuntimeId
 from tests.runner.bundles import answer, conv_net, image, onnx_bundle
 from tests.runner.test_standalone import RUNNER
 
@@ -85,16 +86,24 @@ def test_names_the_input_that_does_not_fit(
     assert message in _talk(bundle, [{"op": "load"}, request])[2]["error"]
 
 
-def test_an_unreadable_artifact_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "format_", "runtime"),
+    [("model.onnx", "onnx", "onnxruntime"), ("model.xml", "openvino-ir", "openvino")],
+)
+def test_an_unreadable_artifact_is_one_line(
+    tmp_path: Path, name: str, format_: ArtifactFormat, runtime: RuntimeId
+) -> None:
     from tests.runner.bundles import seal
 
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "model.onnx").write_bytes(b"no model")
+    (tmp_path / "b" / name).write_bytes(b"no model")
     feeds = {"image": image()}
-    bundle = seal(tmp_path / "b", "model.onnx", "onnx", "onnxruntime", feeds, {"scores": image()})
+    bundle = seal(tmp_path / "b", name, format_, runtime, feeds, {"scores": image()})
     reply = _talk(bundle, [{"op": "load"}])[1]
     assert reply["ok"] is False
-    assert "does not open model.onnx" in reply["error"]
+    assert f"does not open {name}: " in reply["error"]
+    assert "\n" not in reply["error"].strip()
+    assert "Exception from" not in reply["error"], "places in OpenVINO's source"
 
 
 def test_a_bundle_without_manifest_is_one_line(tmp_path: Path) -> None:
