@@ -26,6 +26,7 @@ TABLES: list[type[BaseModel]] = [
     schema.BoxesOutput,
     schema.KeypointsOutput,
     schema.MaskOutput,
+    schema.IndexMapOutput,
     schema.TextRegionsOutput,
     schema.TextOutput,
     schema.TensorOutput,
