@@ -63,9 +63,7 @@ def _index_map(indices: Tensor, output: IndexMapOutput, labels: int) -> Tensor:
     if shape is None:
         wanted = " or ".join(map(_show, INDEX_MAP_SHAPES))
         raise ContractError(f"output '{output.name}' has shape {list(indices.shape)}; it needs {wanted}")
-    map_ = indices.reshape(
-        [there for side, there in zip(shape, indices.shape, strict=True) if side is None]
-    )
+    map_ = indices.reshape([there for side, there in zip(shape, indices.shape, strict=True) if side is None])
     wrong = map_[(map_ < 0) | (map_ >= labels) | (map_ != np.rint(map_))]
     if wrong.size:
         raise ContractError(
