@@ -17,7 +17,7 @@ import onnx
 from onnx import numpy_helper
 
 from edgekit.models.constants import known_shapes
-from edgekit.quantization.compensation import DAMPING, compensate, damped
+from edgekit.quantization.compensation import compensate, damped
 from edgekit.quantization.layers import Layer, layers
 from edgekit.quantization.segments import Segments
 from edgekit.quantization.watching import mask_input
@@ -48,18 +48,6 @@ class Moments:
     mean: Floats
     """Of the quantized input, [groups, inputs]."""
     float_mean: Floats
-    columns: int
-    """That these are means over."""
-
-    @property
-    def damping(self) -> float:
-        """What the curvature is damped by for the rounding, as a part of its mean diagonal: inputs for each column.
-
-        Of p inputs seen in n columns the eigenvalues of the second moments are off by some sqrt(p / n) of their size, the
-        small ones downwards (Marchenko and Pastur, 1967). Errors of rounding go where the curvature is small: undamped they go
-        to where these samples happen to have nothing, and other samples have something.
-        """
-        return max(DAMPING, self.curvature.shape[1] / self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +91,7 @@ def round_weights(
         target = _fitted(layer.weights, moments)
         step, _ = integers.scale(place.node.input[0])
         scales = _scales(target, limit, layer.bias, step)
-        chosen = compensate(target, damped(moments.curvature, moments.damping), scales, limit)
+        chosen = compensate(target, damped(moments.curvature), scales, limit)
         _write(layer, place, integers, moments, chosen, scales)
     return len(todo)
 
@@ -148,7 +136,7 @@ def _moments(
         f -= float_mean[:, :, None].astype(np.float32)
     number, back = q.shape[2], q.transpose(0, 2, 1)
     curvature, crossed = (q @ back).astype(np.float64) / number, (f @ back).astype(np.float64) / number
-    return Moments(curvature, crossed, mean, float_mean, number)
+    return Moments(curvature, crossed, mean, float_mean)
 
 
 def _fitted(weights: Array, moments: Moments) -> Floats:
