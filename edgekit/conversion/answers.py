@@ -80,7 +80,14 @@ def ask(bundle: Path, inputs: Inputs, contract: LoadedContract, device: Device, 
         session.load()
         for batch in inputs.batches():
             outputs += session.infer(batch)
-    pairs = list(zip(outputs, inputs.geometries, strict=True))
+    return read_answers(outputs, inputs.geometries, contract)
+
+
+def read_answers(
+    outputs: Sequence[dict[str, Tensor]], geometries: Sequence[Geometry | None], contract: LoadedContract
+) -> Answers:
+    """What ``outputs`` of an artifact mean. ContractError where they have no sense."""
+    pairs = list(zip(outputs, geometries, strict=True))
     predictions = [contract.decode(found, meta) for found, meta in pairs]
     lower = lower_threshold(contract)
     possible = [lower.decode(found, meta) for found, meta in pairs] if lower else ()
