@@ -39,11 +39,7 @@ WIDEST = 4608
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Means over the columns.
-
-    Second moments as in GPTQ, the mean not taken out of them: a bias could hold what weights lose of it, but of the mean of
-    these samples alone. YOLOv3-tiny's boxes on a street, calibrated on four photographs, were at 21.6 dB so and are at 27.4.
-    """
+    """Means over the columns, after the means were taken out where a bias can hold them."""
 
     curvature: Floats
     """Quantized input with itself, [groups, inputs, inputs]."""
@@ -134,6 +130,10 @@ def _moments(
 
     q, f = columns(integers, quantized_input), columns(floats, layer.node.input[0])
     mean, float_mean = q.mean(axis=2, dtype=np.float64), f.mean(axis=2, dtype=np.float64)
+    if layer.bias is not None:
+        # before the products: of a channel that hardly varies, float32 would keep noise that is no second moment
+        q -= mean[:, :, None].astype(np.float32)
+        f -= float_mean[:, :, None].astype(np.float32)
     number, back = q.shape[2], q.transpose(0, 2, 1)
     curvature, crossed = (q @ back).astype(np.float64) / number, (f @ back).astype(np.float64) / number
     return Moments(curvature, crossed, mean, float_mean)
