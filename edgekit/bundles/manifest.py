@@ -111,6 +111,9 @@ class Fidelity(Strict):
     """Smallest cosine over the samples."""
     agreement: float
     """Share of samples on which the decoded answers agree."""
+    hysteresis_agreement: float | None = None
+    """Of boxes: the same by two thresholds, so that a score that crosses one is no other answer
+    (:mod:`edgekit.contracts.hysteresis`)."""
     data: str
 
 

@@ -14,7 +14,7 @@ from edgekit.camera.covering import Area, Memory, cover
 from edgekit.camera.frames import Frame
 from edgekit.camera.mask_covering import MaskMemory, Pixels, cover_pixels, covered_pixels
 from edgekit.contracts import Boxes, Geometry, Keypoint, LoadedContract, Mask, Pose, Poses, Prediction, Tensor
-from edgekit.contracts.schema import BoxesOutput, MaskOutput
+from edgekit.contracts.schema import BoxesOutput, IndexMapOutput, MaskOutput
 from edgekit.errors import CameraError
 
 
@@ -202,16 +202,18 @@ def _detector(answerers: Sequence[Answerer], kinds: Sequence[str], *, own: bool)
     contracts = {
         answerer: _doubtful(answerer.contract, answerer.contract.schema.output)
         for answerer in answerers
-        if isinstance(answerer.contract.schema.output, BoxesOutput | MaskOutput)
+        if isinstance(answerer.contract.schema.output, BoxesOutput | MaskOutput | IndexMapOutput)
     }
     labels = answerers[0].contract.labels if contracts else ()
     found = tuple(KINDS[kind] for kind in kinds if KINDS[kind].label in labels)
     return _Detector(contracts, found, None if own else answerers[0])
 
 
-def _doubtful(contract: LoadedContract, output: BoxesOutput | MaskOutput) -> LoadedContract:
-    """The contract with a lower threshold; where the largest of many maps counts there is none."""
+def _doubtful(contract: LoadedContract, output: BoxesOutput | MaskOutput | IndexMapOutput) -> LoadedContract:
+    """The contract with a lower threshold; where the largest of many maps counts, or indices come, there is none."""
     key = "score_threshold" if isinstance(output, BoxesOutput) else "threshold"
-    threshold = getattr(output, key)
-    doubtful = output.model_copy(update={key: None if threshold is None else DOUBT * threshold})
+    threshold = getattr(output, key, None)
+    if threshold is None:
+        return contract
+    doubtful = output.model_copy(update={key: DOUBT * threshold})
     return replace(contract, schema=contract.schema.model_copy(update={"output": doubtful}))

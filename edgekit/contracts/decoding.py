@@ -11,13 +11,14 @@ import numpy.typing as npt
 from edgekit.contracts.boxes import decode_boxes
 from edgekit.contracts.ctc import decode_ctc
 from edgekit.contracts.keypoints import decode_keypoints
-from edgekit.contracts.masks import decode_mask
+from edgekit.contracts.masks import decode_index_map, decode_mask
 from edgekit.contracts.numbers import sigmoid, softmax
 from edgekit.contracts.predictions import Classes, Embedding, Prediction, ScoredLabel, Tensors
 from edgekit.contracts.schema import (
     BoxesOutput,
     ClassesOutput,
     EmbeddingOutput,
+    IndexMapOutput,
     KeypointsOutput,
     MaskOutput,
     TensorOutput,
@@ -54,6 +55,8 @@ def decode(contract: LoadedContract, outputs: Mapping[str, Tensor], geometry: Ge
             return decode_text_regions(read[output.name], output, _needed(geometry))
         case MaskOutput():
             return decode_mask(read[output.name], output, contract.labels, _needed(geometry))
+        case IndexMapOutput():
+            return decode_index_map(read[output.name], output, contract.labels, _needed(geometry))
         case BoxesOutput():
             return decode_boxes(
                 [read[name] for name in output.names], output, contract.labels, _needed(geometry)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from edgekit.contracts.keypoints import blazepose_shapes
 from edgekit.contracts.loading import LoadedContract
-from edgekit.contracts.masks import label_problem
+from edgekit.contracts.masks import INDEX_MAP_SHAPES, label_problem
 from edgekit.contracts.schema import (
     BoxesOutput,
     ClassesOutput,
     EmbeddingOutput,
     ImageInput,
+    IndexMapOutput,
     Input,
     KeypointsOutput,
     MaskOutput,
@@ -92,17 +93,29 @@ def _unknown(name: str, kind: str, names: list[str]) -> str:
 def _output_problems(contract: LoadedContract, specs: dict[str, TensorSpec]) -> list[str]:
     problems = []
     output = contract.schema.output
-    if isinstance(output, MaskOutput) and (problem := label_problem(output, contract.labels)):
+    if isinstance(output, MaskOutput | IndexMapOutput) and (
+        problem := label_problem(output, contract.labels)
+    ):
         problems.append(f"output '{output.name}': {problem}")
     for place, name in enumerate(contract.schema.output_names()):
         if name not in specs:
             problems.append(f"output '{name}': {_unknown(name, 'output', list(specs))}")
             continue
-        shape = specs[name].shape
-        wanted = _output_shape(contract, place)
-        if wanted is not None and not _shapes_fit_output(wanted, shape):
+        shape, dtype = specs[name].shape, specs[name].dtype
+        if isinstance(output, MaskOutput) and dtype in _INDEX_DTYPES:
+            problems.append(
+                f"output '{name}': a mask is read from scores, the model gives {dtype} {_show(shape)}; where these are "
+                "indices of the labels, its kind is 'index-map'"
+            )
+            continue
+        wanted = _output_shapes(contract, place)
+        if wanted and not any(_shapes_fit_output(one, shape) for one in wanted):
             problems.append(f"output '{name}': {_needed(contract, wanted)}, the model gives {_show(shape)}")
     return problems
+
+
+_INDEX_DTYPES = frozenset({"int32", "int64"})
+"""Of what an ArgMax gives; quantized scores have 8 or 16 bits."""
 
 
 def _shapes_fit_output(wanted: Shape, given: Sequence[int | str | None]) -> bool:
@@ -111,35 +124,39 @@ def _shapes_fit_output(wanted: Shape, given: Sequence[int | str | None]) -> bool
     )
 
 
-def _output_shape(contract: LoadedContract, place: int) -> Shape | None:
-    """What the decoder needs of its ``place``-th output; None where it takes anything."""
+def _output_shapes(contract: LoadedContract, place: int) -> tuple[Shape, ...]:
+    """What the decoder can read as its ``place``-th output; () where it takes anything."""
     match contract.schema.output:
         case ClassesOutput():
-            return (1, len(contract.labels))
+            return ((1, len(contract.labels)),)
         case EmbeddingOutput():
-            return (1, None)
+            return ((1, None),)
         case TextOutput():
-            return (1, None, len(contract.characters))
+            return ((1, None, len(contract.characters)),)
         case MaskOutput() as output:
-            return output.shape(len(contract.labels))
+            return (output.shape(len(contract.labels)),)
+        case IndexMapOutput():
+            return INDEX_MAP_SHAPES
         case TextRegionsOutput():
-            return (1, 1, None, None)
+            return ((1, 1, None, None),)
         case BoxesOutput(decoder="blazeface"):
-            return ((1, 512, 1), (1, 384, 1), (1, 512, 16), (1, 384, 16))[place]
+            return (((1, 512, 1), (1, 384, 1), (1, 512, 16), (1, 384, 16))[place],)
         case BoxesOutput() as output:
-            return (1, len(output.anchors) // len(output.names) * (5 + len(contract.labels)), None, None)
+            return ((1, len(output.anchors) // len(output.names) * (5 + len(contract.labels)), None, None),)
         case KeypointsOutput():
-            return blazepose_shapes(len(contract.keypoints))[place]
+            return (blazepose_shapes(len(contract.keypoints))[place],)
         case _:
-            return None
+            return ()
 
 
-def _needed(contract: LoadedContract, shape: Shape) -> str:
+def _needed(contract: LoadedContract, shapes: tuple[Shape, ...]) -> str:
     reasons = {
         "classes": f"{len(contract.labels)} labels need",
         "text": f"{len(contract.characters) - 2} characters, blank and space need",
         "mask": f"a mask of {len(contract.labels)} labels needs",
+        "index-map": "indices of labels need",
         "boxes": f"the decoder with {len(contract.labels)} labels needs",
         "keypoints": f"the decoder with {len(contract.keypoints)} keypoints needs",
     }
-    return f"{reasons.get(contract.schema.output.kind, 'the decoder needs')} {_show(shape)}"
+    wanted = " or ".join(map(_show, shapes))
+    return f"{reasons.get(contract.schema.output.kind, 'the decoder needs')} {wanted}"

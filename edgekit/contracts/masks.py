@@ -1,4 +1,4 @@
-"""Read which class each pixel is of from the maps of a segmentation model."""
+"""Read which class each pixel is of from what a segmentation model gives: maps of scores, or the indices themselves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgekit.contracts.geometry import Geometry
 from edgekit.contracts.numbers import sigmoid
 from edgekit.contracts.predictions import Mask
 from edgekit.contracts.runs import UNKNOWN, Indices
-from edgekit.contracts.schema import MaskOutput
+from edgekit.contracts.schema import IndexMapOutput, MaskOutput
 from edgekit.contracts.types import Tensor
 from edgekit.errors import ContractError
 
@@ -37,21 +37,74 @@ def decode_mask(scores: Tensor, output: MaskOutput, labels: tuple[str, ...], geo
     else:
         for part, scores in _enlarged(_probabilities(maps[0], output), across, down):
             columns[part] = scores >= np.float32(output.threshold)
+    return _mask(columns, across, down, labels, _background(output, labels))
+
+
+def decode_index_map(
+    indices: Tensor, output: IndexMapOutput, labels: tuple[str, ...], geometry: Geometry
+) -> Mask:
+    """The class of each pixel of the original image: that of the map's pixel it lies in.
+
+    Nothing is interpolated, since between two classes there is none. ContractError where the map has another shape, or holds
+    what is no index of a label.
+    """
+    if problem := label_problem(output, labels):
+        raise ContractError(f"output '{output.name}': {problem}")
+    map_ = _index_map(indices, output, len(labels))
+    across = _Axis(map_.shape[1], geometry, 0)
+    down = _Axis(map_.shape[0], geometry, 1)
+    columns = map_.T[np.ix_(across.nearest, down.nearest)].astype(np.int16)
+    return _mask(columns, across, down, labels, _background(output, labels))
+
+
+def _index_map(indices: Tensor, output: IndexMapOutput, labels: int) -> Tensor:
+    """[height, width], whole numbers below ``labels``."""
+    shape = next((shape for shape in INDEX_MAP_SHAPES if _is_shape(indices.shape, shape)), None)
+    if shape is None:
+        wanted = " or ".join(map(_show, INDEX_MAP_SHAPES))
+        raise ContractError(f"output '{output.name}' has shape {list(indices.shape)}; it needs {wanted}")
+    map_ = indices.reshape([there for side, there in zip(shape, indices.shape, strict=True) if side is None])
+    wrong = map_[(map_ < 0) | (map_ >= labels) | (map_ != np.rint(map_))]
+    if wrong.size:
+        raise ContractError(
+            f"output '{output.name}' holds {wrong[0]:g}, which is no index of the {labels} labels in '{output.labels}'"
+        )
+    return map_
+
+
+INDEX_MAP_SHAPES = ((1, None, None), (1, 1, None, None), (1, None, None, 1))
+"""None: height and width, of any size."""
+
+
+def _is_shape(given: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    return len(given) == len(shape) and all(
+        side in (None, there) for side, there in zip(shape, given, strict=True)
+    )
+
+
+def _show(shape: tuple[int | None, ...]) -> str:
+    return f"[{', '.join('?' if side is None else str(side) for side in shape)}]"
+
+
+def _mask(
+    columns: Indices, across: _Axis, down: _Axis, labels: tuple[str, ...], background: int | None
+) -> Mask:
+    """``columns`` without what ``resize`` cut off."""
     columns[~across.seen] = UNKNOWN
     columns[:, ~down.seen] = UNKNOWN
-    return Mask.of(columns, labels, _background(output, labels))
+    return Mask.of(columns, labels, background)
 
 
-def _background(output: MaskOutput, labels: tuple[str, ...]) -> int | None:
+def _background(output: MaskOutput | IndexMapOutput, labels: tuple[str, ...]) -> int | None:
     """Index of the class that is no thing; None where there is none."""
-    if output.threshold is not None:
+    if isinstance(output, MaskOutput) and output.threshold is not None:
         return 0
     return None if output.background is None else labels.index(output.background)
 
 
-def label_problem(output: MaskOutput, labels: tuple[str, ...]) -> str | None:
+def label_problem(output: MaskOutput | IndexMapOutput, labels: tuple[str, ...]) -> str | None:
     """What is wrong with the labels of ``output``."""
-    if output.threshold is not None and len(labels) != 2:
+    if isinstance(output, MaskOutput) and output.threshold is not None and len(labels) != 2:
         return f"'threshold' tells two labels apart, '{output.labels}' has {len(labels)}"
     if output.background is not None and output.background not in labels:
         return f"background '{output.background}' is none of the labels in '{output.labels}'"
@@ -63,11 +116,8 @@ def _maps(scores: Tensor, output: MaskOutput, labels: tuple[str, ...]) -> _Float
     if problem := label_problem(output, labels):
         raise ContractError(f"output '{output.name}': {problem}")
     shape = output.shape(len(labels))
-    if scores.ndim != 4 or any(
-        side not in (None, there) for side, there in zip(shape, scores.shape, strict=True)
-    ):
-        wanted = ", ".join("?" if side is None else str(side) for side in shape)
-        raise ContractError(f"output '{output.name}' has shape {list(scores.shape)}; it needs [{wanted}]")
+    if not _is_shape(scores.shape, shape):
+        raise ContractError(f"output '{output.name}' has shape {list(scores.shape)}; it needs {_show(shape)}")
     maps = scores[0] if output.layout == "nchw" else scores[0].transpose(2, 0, 1)
     # a class that is ruled out: minus infinity times a weight of nothing would be no number
     return np.maximum(np.ascontiguousarray(maps, np.float32), _LOWEST)
@@ -98,6 +148,7 @@ class _Axis:
         centres = (np.arange(pixels) + 0.5) * geometry.scale[axis] + geometry.offset[axis]
         self.seen = (centres >= 0) & (centres <= input_pixels)
         places = np.clip(centres * (length / input_pixels) - 0.5, 0.0, length - 1.0)
+        self.nearest = np.floor(places + 0.5).astype(np.intp)
         self._low = np.floor(places).astype(np.intp)
         self._high = np.minimum(self._low + 1, length - 1)
         self._share = (places - self._low).astype(np.float32)[:, None]

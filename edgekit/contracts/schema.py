@@ -186,6 +186,19 @@ class MaskOutput(Strict):
         return (1, channels, None, None) if self.layout == "nchw" else (1, None, None, channels)
 
 
+class IndexMapOutput(Strict):
+    """The class of each pixel itself, as a model that ends in an ArgMax gives it: whole numbers of any dtype.
+
+    [1, H, W], [1, 1, H, W] or [1, H, W, 1] of any size.
+    """
+
+    kind: Literal["index-map"]
+    name: str
+    labels: str
+    background: str | None = None
+    """The label that is no thing: left out of answers and pictures."""
+
+
 class TextRegionsOutput(Strict):
     """A probability map of text (PP-OCR's DB head), read as rotated boxes."""
 
@@ -218,6 +231,7 @@ Output = Annotated[
     | BoxesOutput
     | KeypointsOutput
     | MaskOutput
+    | IndexMapOutput
     | TextRegionsOutput
     | TextOutput
     | TensorOutput,
@@ -225,17 +239,17 @@ Output = Annotated[
 ]
 
 
-OUTPUT_KIND: dict[Task, str] = {
-    "image-classification": "classes",
-    "object-detection": "boxes",
-    "face-detection": "boxes",
-    "semantic-segmentation": "mask",
-    "text-detection": "text-regions",
-    "text-recognition": "text",
-    "pose-estimation": "keypoints",
-    "text-classification": "classes",
-    "sentence-embedding": "embedding",
-    "tensor": "tensor",
+OUTPUT_KINDS: dict[Task, tuple[str, ...]] = {
+    "image-classification": ("classes",),
+    "object-detection": ("boxes",),
+    "face-detection": ("boxes",),
+    "semantic-segmentation": ("mask", "index-map"),
+    "text-detection": ("text-regions",),
+    "text-recognition": ("text",),
+    "pose-estimation": ("keypoints",),
+    "text-classification": ("classes",),
+    "sentence-embedding": ("embedding",),
+    "tensor": ("tensor",),
 }
 INPUT_KIND: dict[Task, str] = {
     "image-classification": "image",
@@ -292,9 +306,10 @@ class Contract(Strict):
 def _kind_problems(contract: Contract) -> list[str]:
     # a length limit on the field itself would complain again about every input that is wrong in itself
     problems = [] if contract.inputs else ["'inputs' is empty"]
-    if contract.output.kind != (kind := OUTPUT_KIND[contract.task]):
+    if contract.output.kind not in (kinds := OUTPUT_KINDS[contract.task]):
+        wanted_kinds = " or ".join(f"'{kind}'" for kind in kinds)
         problems.append(
-            f"task '{contract.task}' needs an output of kind '{kind}', not '{contract.output.kind}'"
+            f"task '{contract.task}' needs an output of kind {wanted_kinds}, not '{contract.output.kind}'"
         )
     if any(item.kind != (wanted := INPUT_KIND[contract.task]) for item in contract.inputs):
         problems.append(f"task '{contract.task}' needs inputs of kind '{wanted}' only")

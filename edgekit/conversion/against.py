@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.bundles import Bundle
 from edgekit.bundles.checks import Check
+from edgekit.contracts.hysteresis import SCORE_BAND
 from edgekit.conversion.answers import ask, compare
 from edgekit.conversion.order import Intake, Order, take_in
 from edgekit.conversion.samples import Evaluation
@@ -64,6 +65,8 @@ def _compared(bundle: Bundle, intake: Intake, device: Device, threads: int) -> C
     words = (
         f"SQNR {figures.sqnr_db:.1f} dB, worst cosine {figures.cosine:.4f}, agreement {figures.agreement:.1%}"
     )
+    if figures.hysteresis_agreement is not None:
+        words += f" ({figures.hysteresis_agreement:.1%} where scores up to {SCORE_BAND} below the threshold count as found)"
     if verdict.accuracy:
         words += f", {verdict.accuracy.metric} {verdict.accuracy.artifact:.1%} (source {verdict.accuracy.source:.1%})"
     return Check(NAME, True, f"answers like {intake.model.name} on {figures.data}: {words}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.bundles.manifest import Accuracy, Fidelity
 from edgekit.contracts import Geometry, LoadedContract, Prediction, agreement
+from edgekit.contracts.hysteresis import BoxesByTwo, by_two, hysteresis_agreement, lower_threshold
 from edgekit.conversion.parity import fidelity, judge
 from edgekit.conversion.samples import Evaluation
 from edgekit.conversion.weights import stored_weights
@@ -47,6 +48,8 @@ class Answers:
 
     outputs: Sequence[dict[str, Tensor]]
     predictions: Sequence[Prediction]
+    boxes: Sequence[BoxesByTwo] = ()
+    """Of a detector: by two thresholds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +80,18 @@ def ask(bundle: Path, inputs: Inputs, contract: LoadedContract, device: Device, 
         session.load()
         for batch in inputs.batches():
             outputs += session.infer(batch)
-    pairs = zip(outputs, inputs.geometries, strict=True)
-    return Answers(outputs=outputs, predictions=[contract.decode(found, meta) for found, meta in pairs])
+    return read_answers(outputs, inputs.geometries, contract)
+
+
+def read_answers(
+    outputs: Sequence[dict[str, Tensor]], geometries: Sequence[Geometry | None], contract: LoadedContract
+) -> Answers:
+    """What ``outputs`` of an artifact mean. ContractError where they have no sense."""
+    pairs = list(zip(outputs, geometries, strict=True))
+    predictions = [contract.decode(found, meta) for found, meta in pairs]
+    lower = lower_threshold(contract)
+    possible = [lower.decode(found, meta) for found, meta in pairs] if lower else ()
+    return Answers(outputs=outputs, predictions=predictions, boxes=by_two(predictions, possible))
 
 
 def compare(
@@ -97,6 +110,7 @@ def compare(
     agreements = [agreement(ours, reference) for ours, reference in pairs]
     # between the classes of noise every rounding decides: its agreement is reported, not judged
     judged = fidelity(source.outputs, artifact.outputs, agreements=None if evaluation.random else agreements)
+    steady = hysteresis_agreement(artifact.boxes, source.boxes)
     weights = stored_weights(stored[0] / stored[1].path, stored[1].format) if stored else None
     return Verdict(
         fidelity=Fidelity(
@@ -104,6 +118,7 @@ def compare(
             sqnr_db=round(judged.sqnr_db, 3),
             cosine=round(judged.cosine, 6),
             agreement=round(sum(agreements) / len(agreements), 6),
+            hysteresis_agreement=None if steady is None else round(steady, 6),
             data=evaluation.data,
         ),
         accuracy=_accuracy(source, artifact, contract, evaluation),

@@ -31,11 +31,13 @@ class OutputFidelity:
 
     name: str
     sqnr_db: float
-    """10 log10(sum source^2 / sum (source - artifact)^2) over all samples; within ±200."""
+    """10 log10(sum source^2 / sum (source - artifact)^2) over all samples; within ±200. Of integers, between which there
+    are no distances: of the share of elements that differ, as ``Grader`` has it."""
     cosine: float
-    """Smallest cosine over the samples that have a direction (``UNDECIDED``)."""
+    """Smallest cosine over the samples that have a direction (``UNDECIDED``); of integers the smallest share of equal
+    elements."""
     equal: float
-    """Share of exactly equal elements; what counts for integer outputs."""
+    """Share of exactly equal elements."""
     integer: bool = False
     problem: str | None = None
     """Why it cannot be compared: missing, another shape, not finite where the source is."""
@@ -145,11 +147,13 @@ def _compare(name: str, source: Sequence[Outputs], artifact: Sequence[Outputs]) 
             name=name, sqnr_db=-CAP_DB, cosine=-1.0, equal=0.0, integer=integer, problem=problem
         )
     pairs = [_finite_pair(ours[name], theirs[name]) for ours, theirs in zip(source, artifact, strict=True)]
+    same = [a == b for a, b in pairs]
+    equal = float(np.mean(np.concatenate(same)))
     return OutputFidelity(
         name=name,
-        sqnr_db=_sqnr_db(pairs),
-        cosine=_worst_cosine(pairs),
-        equal=float(np.mean(np.concatenate([a == b for a, b in pairs]))),
+        sqnr_db=_wrong_db(1 - equal) if integer else _sqnr_db(pairs),
+        cosine=min(float(np.mean(one)) for one in same) if integer else _worst_cosine(pairs),
+        equal=equal,
         integer=integer,
     )
 
@@ -181,6 +185,10 @@ def _sqnr_db(pairs: Sequence[tuple[Array, Array]]) -> float:
     if noise == 0.0:
         return CAP_DB
     return float(np.clip(10 * np.log10(signal / noise), -CAP_DB, CAP_DB)) if signal else -CAP_DB
+
+
+def _wrong_db(share: float) -> float:
+    return min(CAP_DB, -10 * float(np.log10(share))) if share > 0 else CAP_DB
 
 
 def _worst_cosine(pairs: Sequence[tuple[Array, Array]]) -> float:

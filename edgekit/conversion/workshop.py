@@ -193,6 +193,8 @@ class Workshop:
         if self.calibration and self.calibration.source == SYNTHETIC:
             # noise excites other channels than data do: fitted to it BlazeFace loses 3 dB, equalized for it GhostNet 5
             options |= {"ranges": "minmax", "fits": "none", "equalize": False}
+        if candidate.integers_alone:
+            options |= {"gates_in_float": False}
         return (
             {**options, "float_nodes": as_option(candidate.kept_float)} if candidate.kept_float else options
         )

@@ -89,6 +89,7 @@ _Measure = Callable[[Sequence[Prediction], Sequence[Label], LoadedContract], flo
 _METRICS: dict[str, tuple[str, _Measure]] = {
     "classes": ("top-1", _top_1),
     "mask": ("mIoU", _miou),
+    "index-map": ("mIoU", _miou),
     "text": ("character accuracy", _character_accuracy),
     "boxes": ("F1@IoU0.5", _box_f1),
 }

@@ -35,7 +35,7 @@ def _labels(folder: Path, contract: LoadedContract) -> dict[str, Label | None]:
     if (folder / LABELS_FILE).is_file() and kind in (_CLASSES, "text"):
         return {**_listed(folder)}
     images = find_images(folder)
-    if kind == "mask":
+    if contract.schema.task == "semantic-segmentation":
         images = [image for image in images if not is_mask(image)]
     if not images:
         raise DataError(f"{folder}: no images (.jpg, .png, .bmp, .webp, .tif, .ppm) in this folder")

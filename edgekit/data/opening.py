@@ -41,7 +41,7 @@ def open_samples(path: Path, contract: LoadedContract, limit: int | None = None)
             samples = _chosen(path, array_samples(path), limit, arrays.unreadable)
     if contract.schema.output.kind == "boxes" and path.is_dir():
         samples = with_box_labels(samples, path, contract.labels)
-    if contract.schema.output.kind == "mask" and path.is_dir():
+    if contract.schema.task == "semantic-segmentation" and path.is_dir():
         samples = with_mask_labels(samples, path, contract.labels)
     if contract.schema.output.kind == "classes":
         _check_labels(path, samples, contract.labels)

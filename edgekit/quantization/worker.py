@@ -38,8 +38,8 @@ def convert(request: ConversionRequest) -> ConversionReply:
     options = request["options"]
     scheme, effort = Scheme.of(options), effort_of(options)
     samples = CalibrationFiles(Path(request["calibration"] or ""))
-    # weights and ranges of the other schemes go to LiteRT, too
-    in_float = float_nodes(model.graph, kept_in_float(options), gates_in_float=scheme.pairs == "read")
+    gates = bool(options.get("gates_in_float", True))
+    in_float = float_nodes(model.graph, kept_in_float(options), gates_in_float=gates)
     told = Told.to(request.get("progress"))
     bounds = bounds_of(options)
     made = quantize(model, samples, in_float, scheme, bounds, threads=request["threads"], told=told)

@@ -26,6 +26,7 @@ TABLES: list[type[BaseModel]] = [
     schema.BoxesOutput,
     schema.KeypointsOutput,
     schema.MaskOutput,
+    schema.IndexMapOutput,
     schema.TextRegionsOutput,
     schema.TextOutput,
     schema.TensorOutput,
@@ -48,7 +49,12 @@ def test_every_example_loads(tmp_path: Path, example: str) -> None:
 
 
 def test_every_task_has_an_example() -> None:
-    assert sorted(task_of(example) for example in EXAMPLES) == sorted(get_args(Task))
+    assert {task_of(example) for example in EXAMPLES} == set(get_args(Task))
+
+
+def test_every_kind_has_an_example() -> None:
+    kinds = {kind for kinds in schema.OUTPUT_KINDS.values() for kind in kinds}
+    assert kinds == {re.findall(r'\[output\]\nkind = "(.*)"', example)[0] for example in EXAMPLES}
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)

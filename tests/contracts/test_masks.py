@@ -119,6 +119,78 @@ def test_equal_scores_go_to_the_first_label(tmp_path: Path) -> None:
     assert decoded(contract, np.ones((1, 3, 2, 2), np.float32), plain(2, 2)).shares == {0: 1.0}
 
 
+# --- indices instead of scores -------------------------------------------------------------------------------
+
+INDICES: dict[str, Any] = {"kind": "index-map", "name": "y", "labels": "labels.txt"}
+STREET = ("sky", "road", "car")
+
+
+@pytest.mark.parametrize("name", RESIZES)
+def test_indices_lie_where_the_picture_shows_them(tmp_path: Path, name: str) -> None:
+    """As of scores: what is white in the input is of the second class, at half its size."""
+    picture = np.zeros((200, 320, 3), np.uint8)
+    picture[30:150, 90:250] = 255
+    changes = {"std": [255.0] * 3, **RESIZES[name]}
+    encoded = segmentation(tmp_path / "scores", BINARY, **changes).encode(picture)
+    assert encoded.meta
+    white = encoded.tensors["x"][:, :1] > 0.5
+    found = decoded(segmentation(tmp_path / "indices", INDICES, **changes), white, encoded.meta)
+    scores = segmentation(tmp_path / "scores", BINARY, **changes)
+    by_scores = decoded(scores, white.astype(np.float32), encoded.meta)
+    np.testing.assert_array_equal(found.indices < 0, by_scores.indices < 0)
+    assert mean_iou(confusion(found, by_scores)) > 0.95
+    assert found.shares[1] == pytest.approx(by_scores.shares[1], rel=0.03)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (1, 1, 2, 3), (1, 2, 3, 1)], ids=str)
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "float32"])
+def test_indices_are_taken_as_they_are(tmp_path: Path, shape: tuple[int, ...], dtype: str) -> None:
+    contract = segmentation(tmp_path, INDICES | {"background": "sky"}, STREET)
+    indices = np.array([0, 1, 2, 2, 1, 0], dtype).reshape(shape)
+    found = decoded(contract, indices, plain(2, 3))
+    assert found.indices.tolist() == [[0, 1, 2], [2, 1, 0]]
+    assert set(found.shares) == {1, 2}
+    check_fit(contract, [Spec("x", (1, 3, 4, 6))], [Spec("y", shape, dtype)])
+
+
+def test_between_two_classes_there_is_no_third(tmp_path: Path) -> None:
+    """Half of the way from 0 to 2 would be 1."""
+    geometry = Geometry(original_hw=(4, 8), input_hw=(1, 2), scale=(0.25, 0.25), offset=(0.0, 0.0))
+    found = decoded(segmentation(tmp_path, INDICES, STREET), np.array([[[0, 2]]]), geometry)
+    assert found.indices.tolist() == [[0] * 4 + [2] * 4] * 4
+
+
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [
+        (np.array([[[0, 3]]]), "holds 3, which is no index of the 3 labels in 'labels.txt'"),
+        (np.array([[[0, -1]]]), "holds -1, which is no index"),
+        (np.array([[[0, 0.5]]], np.float32), "holds 0.5, which is no index"),
+        (np.zeros((1, 3, 2, 2), np.int64), r"it needs \[1, \?, \?\] or \[1, 1, \?, \?\] or \[1, \?, \?, 1\]"),
+        (np.zeros((2, 2), np.int64), r"has shape \[2, 2\]"),
+    ],
+)
+def test_what_is_no_index_is_refused(tmp_path: Path, indices: npt.NDArray[Any], message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        decoded(segmentation(tmp_path, INDICES, STREET), indices, plain(1, 2))
+
+
+def test_scores_and_indices_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    x = [Spec("x", (1, 3, 4, 6))]
+    many = segmentation(tmp_path / "many", MANY, STREET)
+    with pytest.raises(ContractError, match=r"gives int64 \[1, 4, 6\]; .* its kind is 'index-map'"):
+        check_fit(many, x, [Spec("y", (1, 4, 6), "int64")])
+    indices = segmentation(tmp_path / "indices", INDICES, STREET)
+    with pytest.raises(ContractError, match=r"indices of labels need \[1, \?, \?\] or"):
+        check_fit(indices, x, [Spec("y", (1, 3, 4, 6))])
+    with pytest.raises(ContractError, match="background 'sea' is none of the labels"):
+        check_fit(
+            segmentation(tmp_path / "sea", INDICES | {"background": "sea"}, STREET),
+            x,
+            [Spec("y", (1, 4, 6), "int64")],
+        )
+
+
 # --- as text -------------------------------------------------------------------------------------------------
 
 

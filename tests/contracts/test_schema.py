@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from edgekit.contracts import load_contract
-from edgekit.contracts.schema import INPUT_KIND, OUTPUT_KIND
+from edgekit.contracts.schema import INPUT_KIND, OUTPUT_KINDS
 from edgekit.errors import ContractError
 from edgekit.vocabulary import Task
 from tests.contracts.making import CLASSES, IMAGE, contract, image, token_inputs
@@ -32,6 +32,7 @@ BOXES = {"kind": "boxes", "labels": "labels.txt"}
         ({"inputs": [IMAGE, IMAGE]}, "input 'x' is given twice"),
         ({"inputs": [IMAGE, image(name="z")]}, "a task on images has one input"),
         ({"task": "object-detection"}, "needs an output of kind 'boxes', not 'classes'"),
+        ({"task": "semantic-segmentation"}, "needs an output of kind 'mask' or 'index-map', not 'classes'"),
         ({"task": "text-classification"}, "needs inputs of kind 'tokens' only"),
         ({"task": "text-classification", "inputs": token_inputs()}, "needs 'tokenizer'"),
         (
@@ -66,4 +67,4 @@ def test_contradictions_are_named(tmp_path: Path, keys: dict[str, Any], message:
 
 
 def test_every_task_has_its_kinds() -> None:
-    assert set(OUTPUT_KIND) == set(INPUT_KIND) == set(get_args(Task))
+    assert set(OUTPUT_KINDS) == set(INPUT_KIND) == set(get_args(Task))

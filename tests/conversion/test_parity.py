@@ -125,3 +125,13 @@ def test_an_artifact_without_a_quantized_weight_is_refused(precision: Precision)
 def test_samples_must_pair_up() -> None:
     with pytest.raises(ValueError, match="5 answers of the source, 4 of the artifact"):
         fidelity(SOURCE, SOURCE[1:])
+
+
+def test_between_integers_are_no_distances() -> None:
+    """One index of a hundred is wrong by 1 or by 90: the same error, 20 dB; the worst sample says how many hold."""
+    for wrong in (1, 90):
+        source = [{"y": np.arange(100)[None]}, {"y": np.arange(100)[None]}]
+        found = fidelity(source, [{"y": np.where(source[0]["y"] < 2, wrong + 5, source[0]["y"])}, source[1]])
+        assert found.sqnr_db == pytest.approx(20.0)
+        assert found.cosine == pytest.approx(0.98)
+    assert fidelity(source, source).sqnr_db == CAP_DB

@@ -16,9 +16,10 @@ from tests.conversion.project import ELSEWHERE, write_target
 from tests.conversion.red import write_model, write_pictures
 
 
+@pytest.mark.parametrize("keepdims", [None, 0, 1], ids=["scores", "indices", "indices with their axis"])
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_it_converts_and_verifies(
-    precision: Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    precision: Precision, keepdims: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
@@ -27,7 +28,7 @@ def test_it_converts_and_verifies(
         tmp_path, "far", arch=ELSEWHERE, runtime="onnxruntime", format_="onnx", precisions=("int8", "fp32")
     )
     order = Order(
-        model=write_model(tmp_path / "model"),
+        model=write_model(tmp_path / "model", keepdims=keepdims),
         targets=("far",),
         out=tmp_path,
         calibration=write_pictures(tmp_path / "photos", 8, labelled=False),

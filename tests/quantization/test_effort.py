@@ -17,6 +17,9 @@ def test_more_effort_tries_no_less() -> None:
     assert set(fast.methods) < set(normal.methods) < set(most.methods)
     assert fast.samples < normal.samples < most.samples
     assert (fast.fits, normal.fits, most.fits) == (None, "best", "all")
+    # what `quantize` grades beside as that of the lowest effort
+    assert {bounds.methods[0] for bounds in (fast, normal, most)} == set(fast.methods)
+    assert {bounds.exponents[0] for bounds in (fast, normal, most)} == set(fast.exponents)
 
 
 @pytest.mark.parametrize(("options", "effort"), [({}, "normal"), ({"effort": "max"}, "max")])

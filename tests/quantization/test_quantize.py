@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 
+import edgekit.quantization.quantize as quantize_module
 from edgekit.quantization.calibration import CalibrationFiles
 from edgekit.quantization.effort import EFFORTS, Effort
 from edgekit.quantization.insertion import Scheme
@@ -19,6 +22,7 @@ from tests.graphs import Graph, floats, renamed, write_samples
 from tests.quantization.small import Array, deep_cnn, inferred, smooth_images
 
 Images = list[dict[str, Array]]
+Rounded = Callable[[Any, Any], Quantized]
 
 
 def made(
@@ -72,6 +76,31 @@ def test_rounding_stays_plain_where_fitting_does_not_help(
     assert found.notes == ("weights rounded to the nearest: fitting them did not help on other samples",)
     (weights,) = (tensor for tensor in found.model.graph.initializer if tensor.name == "dense_quantized")
     assert onnx.numpy_helper.to_array(weights).any()
+
+
+def test_more_effort_that_goes_astray_gives_what_less_effort_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looks best by its activations alone is the worst here, and the fit is no use: selfie-segmentation had both."""
+    monkeypatch.setattr("edgekit.quantization.quantize.round_weights", lambda *_, **__: 0)
+    monkeypatch.setattr(
+        quantize_module._Bench, "activations_db", lambda bench, trial: float(trial.method != "minmax")
+    )
+    monkeypatch.setattr(quantize_module._Bench, "rounded", poor_percentiles(quantize_module._Bench.rounded))
+    model, images = inferred(deep_cnn()), smooth_images(16)
+    fast, normal = (made(tmp_path, model, images, effort) for effort in ("fast", "normal"))
+    assert normal.ranges == "minmax"
+    assert normal.model.SerializeToString(deterministic=True) == fast.model.SerializeToString(
+        deterministic=True
+    )
+
+
+def poor_percentiles(rounded: Rounded) -> Rounded:
+    def graded(bench: Any, trial: Any) -> Quantized:
+        made_of_it = rounded(bench, trial)
+        return made_of_it if trial.method == "minmax" else replace(made_of_it, sqnr_db=-1.0)
+
+    return graded
 
 
 def test_nothing_to_quantize(tmp_path: Path) -> None:
