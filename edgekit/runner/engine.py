@@ -26,8 +26,12 @@ _YARDSTICK = "yardstick"
 class Engine:
     """Holds one bundle, its imported runtime and, once loaded, a session."""
 
-    def __init__(self, folder: Path, *, threads: int, at_once: int = 1, reset_peaks: bool = True) -> None:
-        """``at_once``: inferences that :meth:`answer` may have under way at a time, each on ``threads`` threads."""
+    def __init__(
+        self, folder: Path, *, threads: int, at_once: int | None = None, reset_peaks: bool = True
+    ) -> None:
+        """``at_once``: inferences that :meth:`answer` may have under way at a time, each on ``threads`` threads; None: one,
+        and nothing beside it, as is measured.
+        """
         self._bundle = read_bundle(folder)
         self._runtime = import_runtime(self._bundle.runtime)
         self._threads, self._at_once = threads, at_once
@@ -64,7 +68,7 @@ class Engine:
         with self._memory.phase("load"):
             session = self._runtime.open(self._bundle, self._threads, self._at_once)
             self._session = session
-            self._lanes = (session, *(session.beside() for _ in range(self._at_once - 1)))
+            self._lanes = (session, *(session.beside() for _ in range((self._at_once or 1) - 1)))
         loaded = time.perf_counter()
         if self._golden is None:
             self._feeds = synthetic_inputs(self._session)
@@ -152,7 +156,7 @@ class Engine:
         # no board needs it before its first inference
         from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(self._at_once) as threads:
+        with ThreadPoolExecutor(len(self._lanes)) as threads:
             answers = list(threads.map(lambda session: session.run(self._feeds), self._lanes))
         for outputs in answers:
             self._check(outputs)

@@ -38,7 +38,7 @@ class LiteRt:
             f"no TFLite runtime here ({'; '.join(failures)}); install it with: pip install ai-edge-litert"
         )
 
-    def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> LiteRtSession:
+    def open(self, bundle: Bundle, threads: int, at_once: int | None = None) -> LiteRtSession:
         return LiteRtSession(bundle, self._interpreter, threads, _kernels(bundle, self._module))
 
     def operators(

@@ -46,7 +46,7 @@ class OnnxRuntime:
     def __init__(self) -> None:
         self.version = str(onnxruntime.__version__)
 
-    def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> OnnxSession:
+    def open(self, bundle: Bundle, threads: int, at_once: int | None = None) -> OnnxSession:
         return OnnxSession(bundle, _options(bundle, threads))
 
     def operators(

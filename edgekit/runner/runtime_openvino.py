@@ -40,11 +40,13 @@ class OpenVino:
     def __init__(self) -> None:
         self.version = str(openvino.__version__)
 
-    def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> OpenVinoSession:
+    def open(self, bundle: Bundle, threads: int, at_once: int | None = None) -> OpenVinoSession:
         # the threads of all streams together
-        parallel = {"NUM_STREAMS": str(at_once), "INFERENCE_NUM_THREADS": str(at_once * threads)}
-        if at_once > 1:
-            # each model ties its streams to the same first processors, where those of two would meet beside an idle one
+        streams = at_once or 1
+        parallel = {"NUM_STREAMS": str(streams), "INFERENCE_NUM_THREADS": str(streams * threads)}
+        if at_once:
+            # each model ties its streams to the same first processors, where those of two, or a stream and a thread that it
+            # has woken, would meet beside an idle one
             parallel["ENABLE_CPU_PINNING"] = "NO"
         return OpenVinoSession(bundle, {**_DEFAULTS, **parallel, **bundle.options})
 

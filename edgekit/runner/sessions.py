@@ -57,9 +57,9 @@ class Runtime(Protocol):
     @property
     def version(self) -> str: ...
 
-    def open(self, bundle: Bundle, threads: int, at_once: int = 1) -> Session:
-        """Load the artifact for so many inferences at once, each on ``threads`` threads; RunnerError where the runtime
-        refuses it.
+    def open(self, bundle: Bundle, threads: int, at_once: int | None = None) -> Session:
+        """Load the artifact for so many inferences at once, each on ``threads`` threads, and an application's work beside
+        them; None: for one, and nothing beside it. RunnerError where the runtime refuses it.
         """
 
     def operators(
