@@ -54,6 +54,16 @@ def _telling_both(old: Result, new: Result) -> Result:
     return replace(new, analysis=replace(new.analysis, happenings=happenings))
 
 
+def workers(inferences: int, *, threads: int, cores: int) -> int:
+    """How many there are for so many inferences at a time, on ``threads`` each: one reads, prepares or decodes while the
+    others infer.
+
+    Not where as many as there are processors keep them busy without: what runs in turns there is interrupted while it
+    holds Python's lock, and all others wait for it.
+    """
+    return inferences if threads == 1 and inferences >= cores else inferences + 1
+
+
 class Pipeline:
     """Answers to the frames of a source, in the thread that iterates; what it does with one is stage ``output``.
 
@@ -82,8 +92,8 @@ class Pipeline:
         self.understanding = Understanding(second=second, redactor=redactor, analyst=analyst)
         self.times = Times()
         self.put_out = 0
-        # one reads, prepares or decodes while the others infer
-        self.workers = answerer.lanes.count + 1
+        context = answerer.context
+        self.workers = workers(answerer.lanes.count, threads=context["threads"], cores=context["cores"])
         self._at_work = self.workers
         self._leaving = threading.Lock()
         self._failures: list[BaseException] = []

@@ -56,8 +56,11 @@ class Scripted:
     Counts how many inferences were under way at once, and in which lanes.
     """
 
-    def __init__(self, inferences: int, infer: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(
+        self, inferences: int, infer: Callable[[int], None] = lambda _: None, *, cores: int = 64
+    ) -> None:
         self.lanes = Lanes(inferences)
+        self.context = {"threads": 1, "cores": cores}
         self._infer = infer
         self._counting = threading.Lock()
         self._lanes_in_use: set[int] = set()

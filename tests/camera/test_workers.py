@@ -20,7 +20,7 @@ from edgekit.camera.frames import Frame
 from edgekit.camera.happenings import Happening
 from edgekit.camera.lanes import Lanes
 from edgekit.camera.opening import open_source, open_stored
-from edgekit.camera.pipeline import Pipeline, Result
+from edgekit.camera.pipeline import Pipeline, Result, workers
 from edgekit.camera.replaying import replay
 from edgekit.camera.together import together
 from edgekit.camera.work import Work
@@ -71,6 +71,31 @@ def test_so_many_inferences_are_under_way_and_no_more(inferences: int) -> None:
     answerer = Scripted(inferences, infer)
     assert indices(list(pipeline_of(answerer, Numbered(4 * inferences)))) == list(range(4 * inferences))
     assert answerer.most_at_once == inferences
+
+
+@pytest.mark.parametrize(
+    ("inferences", "threads", "cores", "wanted"),
+    [(1, 1, 1, 1), (2, 1, 2, 2), (3, 1, 2, 3), (1, 1, 2, 2), (3, 1, 4, 4), (1, 2, 2, 2), (2, 2, 4, 3)],
+)
+def test_a_worker_more_where_inferences_leave_a_processor_idle(
+    inferences: int, threads: int, cores: int, wanted: int
+) -> None:
+    assert workers(inferences, threads=threads, cores=cores) == wanted
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_as_many_workers_as_inferences_do(live: bool) -> None:
+    """One processor, one worker: every frame of a file, of what is live the newest one."""
+    answerer = Scripted(1, lambda _: time.sleep(0.02), cores=1)
+    pipeline = pipeline_of(answerer, Numbered(12, live=live, pause_s=0.005))
+    assert pipeline.workers == 1
+    found = indices(list(pipeline))
+    assert found == sorted(set(found))
+    assert found[-1] == 11
+    if not live:
+        assert found == list(range(12))
+    # what is replaced has not been prepared for nothing
+    assert answerer.prepared == answerer.inferred
 
 
 @pytest.mark.parametrize("inferences", INFERENCES)
