@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def verify(
     bundle: BundleArgument,
     model: Annotated[
-        Path | None, typer.Option("-m", "--model", help="The source model: compare with it again.")
+        Path | None,
+        typer.Option("-m", "--model", help="The source model, or its id in the zoo: compare with it again."),
     ] = None,
     evaluation: Annotated[
         Path | None, typer.Option("--eval", help="Samples to compare on; default: the bundle's own.")
@@ -42,6 +43,7 @@ def verify(
     from edgekit.bundles.verify import verify_bundle
     from edgekit.conversion.against import compare_with_source
     from edgekit.devices import open_device
+    from edgekit.models.zoo import resolve
 
     with progress("edgekit verify") as advance, closing(open_device(on, told=note)) as device:
         opened = read_bundle(bundle)
@@ -50,7 +52,8 @@ def verify(
         found = verify_bundle(opened, device, threads=count)
         if model is not None:
             advance(1, 2, f"comparing with {model.name}")
-            found = found.with_check(compare_with_source(opened, model, evaluation, device, threads=count))
+            source = resolve(str(model), advance)
+            found = found.with_check(compare_with_source(opened, source, evaluation, device, threads=count))
     if json:
         print_json(found.facts())
     else:

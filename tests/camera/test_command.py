@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,11 @@ import psutil
 import pytest
 
 from edgekit.camera.opening import open_stored
-from edgekit.cli.main import main
 from edgekit.data.images import find_images, read_image
 from edgekit.models.zoo.store import resolve
 from tests.camera.conftest import zoo_bundle
 from tests.camera.making import Send, mjpeg_server, moving_crop, scenes, write_clip
+from tests.cli import running
 
 EDGEKIT = Path(sys.executable).with_name("edgekit")
 MODELS = {
@@ -41,15 +39,7 @@ def camera(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def edgekit(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """As the command answers, in this process: importing a runtime for each would be most of the tests' time."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.chdir(cwd)
-        patch.setattr(sys, "argv", ["edgekit", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-    code = caught.value.code
-    assert isinstance(code, int)
-    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+    return running.edgekit(cwd, *words)
 
 
 def events(path: Path) -> list[dict[str, Any]]:
