@@ -28,7 +28,7 @@ from edgekit.simulation.fitting import Population, fit_constants, fit_population
 from edgekit.simulation.predict import predict_terms
 from edgekit.simulation.probing import choose_probes
 from edgekit.simulation.published import Series, alike, model_work, published, series_in, work_in
-from edgekit.simulation.terms import NAMES
+from edgekit.simulation.terms import NAMES, macs_of
 
 FOLDER = Path(__file__).parents[1] / "tests/simulation/data/aside"
 FIVE = 5
@@ -36,8 +36,6 @@ _DRAWS = 4
 _MANY = 50
 """Series in a population that five points more do not move: ncnn's predictions differ by .2 % in the median, and 2 % in
 one of ten."""
-_MACS = slice(0, 8)
-"""The terms that are MACs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +209,7 @@ def _in_population(series: Series) -> Sequence[Point]:
 def _judged(
     series: Series, speed: Speed, known: Sequence[Point], unseen: Sequence[Point]
 ) -> Iterator[Judged]:
-    pace = float(np.median([point.latency_ms / macs(point) for point in known]))
+    pace = float(np.median([point.latency_ms / macs_of(point.terms) for point in known]))
     for point in unseen:
         found = predict_terms(series.board, speed, point.terms, np.zeros_like(point.terms))
         latency_ms = found.latency_ms
@@ -220,13 +218,9 @@ def _judged(
             point=point,
             predicted_ms=latency_ms.p50,
             inside=latency_ms.low <= point.latency_ms <= latency_ms.high,
-            per_mac_ms=pace * macs(point),
+            per_mac_ms=pace * macs_of(point.terms),
             marked=not found.in_domain,
         )
-
-
-def macs(point: Point) -> float:
-    return float(point.terms[_MACS].sum())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.latency_aside import alike_aside, macs
+from benchmarks.latency_aside import alike_aside
 from edgekit.simulation.crossing import HeldOut, Point, cross_validate
 from edgekit.simulation.published import Series, alike
+from edgekit.simulation.terms import macs_of
 
 _MOBILENET = re.compile(
     r"(?P<name>mobilenet_v\d(?:_large|_small)?)_(?:min_)?(?P<width>[\d.]+)_(?P<side>\d+)$"
@@ -120,8 +121,8 @@ def per_mac_errors(runtime: str, precision: str) -> Iterator[float]:
                 and _architecture(other) == _architecture(point)
             ]
             if kin:
-                pace = float(np.median([other.latency_ms / macs(other) for other in kin]))
-                yield abs(pace * macs(point) / point.latency_ms - 1)
+                pace = float(np.median([other.latency_ms / macs_of(other.terms) for other in kin]))
+                yield abs(pace * macs_of(point.terms) / point.latency_ms - 1)
 
 
 def _architecture(point: Point) -> str | None:

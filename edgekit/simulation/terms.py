@@ -96,8 +96,15 @@ NAMES = tuple(TERMS)
 GUESS: Terms = np.array([term.guess for term in TERMS.values()])
 IN_GROUP: Terms = np.array([[term.group == group for group in GROUPS] for term in TERMS.values()], float)
 """Terms by groups."""
-IS_MACS: Terms = IN_GROUP[:, GROUPS.index("arithmetic")]
-"""1 for each term that counts MACs."""
+_IS_MACS: Terms = np.array(
+    [term.group == "arithmetic" or name == "dense_weights" for name, term in TERMS.items()], float
+)
+"""1 for each term that counts MACs: a dense layer has one for each weight."""
+
+
+def macs_of(terms: Terms) -> float:
+    """Products, those of filled up blocks included."""
+    return float(terms @ _IS_MACS)
 
 
 def terms_of(layers: Iterable[Layer]) -> Terms:

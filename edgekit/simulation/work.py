@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edgekit.simulation.layer import Layer
-from edgekit.simulation.terms import IS_MACS, NAMES, Terms, terms_by_layer
+from edgekit.simulation.terms import NAMES, Terms, macs_of, terms_by_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Work:
     def dilated_share(self) -> float:
         """Of all MACs: those of dilated convolutions."""
         amounts = self.by_block[_CORES.block]
-        return float(amounts.dilated @ IS_MACS) / max(float(amounts.terms @ IS_MACS), 1.0)
+        return macs_of(amounts.dilated) / max(macs_of(amounts.terms), 1.0)
 
 
 def work_by_layer(layers: Sequence[Layer], runtime: str) -> Terms:

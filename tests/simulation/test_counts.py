@@ -31,6 +31,7 @@ from edgekit.simulation.count_terms import COUNT_NAMES, GUESS_CYCLES, count_term
 from edgekit.simulation.crossing import HeldOut, Point
 from edgekit.simulation.emulated_counts import LEVELS, record, recorded
 from edgekit.simulation.published import Series, model_work, published
+from edgekit.simulation.terms import macs_of
 
 CATALOG = load_catalog()
 COUNTED = tuple(profile.id for profile in CATALOG.profiles.values() if profile.counted_speeds)
@@ -54,7 +55,7 @@ def per_mac(points: Sequence[Point], unseen: Point) -> float:
 
 
 def macs(point: Point) -> float:
-    return float(model_work()[point.model].usual[:8].sum())
+    return macs_of(model_work()[point.model].usual)
 
 
 BARS = {

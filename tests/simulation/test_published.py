@@ -17,6 +17,7 @@ from edgekit.simulation.crossing import HeldOut, Point, cross_validate, points_o
 from edgekit.simulation.fitting import Population, fit_constants, fit_population
 from edgekit.simulation.probing import choose_probes
 from edgekit.simulation.published import FOLDER, Series, alike, origins, published
+from edgekit.simulation.terms import macs_of
 
 
 def test_every_measurement_has_a_source_and_a_graph() -> None:
@@ -56,8 +57,8 @@ def coverage(held_out: dict[Series, tuple[HeldOut, ...]]) -> float:
 def per_mac(points: Sequence[Point], unseen: Point) -> float:
     """Error of the median time per MAC of all other families."""
     known = [point for point in points if point.family != unseen.family]
-    pace = np.median([point.latency_ms / point.terms[:8].sum() for point in known])
-    return float(abs(pace * unseen.terms[:8].sum() / unseen.latency_ms - 1))
+    pace = np.median([point.latency_ms / macs_of(point.terms) for point in known])
+    return float(abs(pace * macs_of(unseen.terms) / unseen.latency_ms - 1))
 
 
 @pytest.mark.parametrize(

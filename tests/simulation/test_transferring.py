@@ -11,8 +11,8 @@ import pytest
 from edgekit.catalog import load_catalog
 from edgekit.catalog_schema import Profile, Transfer
 from edgekit.errors import DataError
-from edgekit.simulation.crossing import Point
 from edgekit.simulation.published import published
+from edgekit.simulation.terms import macs_of
 from edgekit.simulation.transferring import transferred, tried_by_peaks, tried_by_rows
 from edgekit.vocabulary import PredictedRuntime
 
@@ -30,13 +30,9 @@ def transfer(runtime: PredictedRuntime = "cann", board: str = CARD) -> Transfer:
     return Transfer(runtime=runtime, profile=board, of_runtime="cann")
 
 
-def macs(point: Point) -> float:
-    return float(point.terms[:7].sum())
-
-
 def pace_per_mac(board: str) -> float:
     points = next(points for series, points in published().items() if series.board == board)
-    return float(np.median([point.latency_ms / macs(point) for point in points]))
+    return float(np.median([point.latency_ms / macs_of(point.terms) for point in points]))
 
 
 def test_by_peaks_each_measured_chip_comes_out(profiles: Mapping[str, Profile]) -> None:
@@ -49,7 +45,9 @@ def test_by_peaks_each_measured_chip_comes_out(profiles: Mapping[str, Profile]) 
     for board, entries in found.items():
         slower = peak / (profiles[board].accelerators[0].peak_fp16_ops_per_s or 1)
         off = float(np.median([entry.error for entry in entries]))
-        plain = [abs(pace * slower * macs(entry.point) / entry.point.latency_ms - 1) for entry in entries]
+        plain = [
+            abs(pace * slower * macs_of(entry.point.terms) / entry.point.latency_ms - 1) for entry in entries
+        ]
         assert off <= 0.27
         assert off * 2 <= np.median(plain)
 
