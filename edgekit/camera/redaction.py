@@ -215,5 +215,4 @@ def _doubtful(contract: LoadedContract, output: BoxesOutput | MaskOutput | Index
     threshold = getattr(output, key, None)
     if threshold is None:
         return contract
-    doubtful = output.model_copy(update={key: DOUBT * threshold})
-    return replace(contract, schema=contract.schema.model_copy(update={"output": doubtful}))
+    return contract.reading(output.model_copy(update={key: DOUBT * threshold}))

@@ -21,6 +21,7 @@ from edgekit.contracts.schema import (
     TextOutput,
     TextRegionsOutput,
 )
+from edgekit.contracts.shapes import is_fixed, show_shape
 from edgekit.contracts.types import TensorSpec
 from edgekit.errors import ContractError
 
@@ -62,7 +63,7 @@ def _input_problems(item: Input, specs: dict[str, TensorSpec]) -> list[str]:
     if not _shapes_fit(shape, spec.shape):
         hint = "; resize 'limit-side' needs a free height and width" if None in shape else ""
         problems.append(
-            f"input '{item.name}': the contract makes {_show(shape)}, the model takes {_show(spec.shape)}{hint}"
+            f"input '{item.name}': the contract makes {show_shape(shape)}, the model takes {show_shape(spec.shape)}{hint}"
         )
     if item.dtype != spec.dtype:
         problems.append(f"input '{item.name}': dtype is '{item.dtype}', the model takes '{spec.dtype}'")
@@ -72,16 +73,8 @@ def _input_problems(item: Input, specs: dict[str, TensorSpec]) -> list[str]:
 def _shapes_fit(made: Shape, taken: Sequence[int | str | None]) -> bool:
     """A free dimension of the model takes any size; a free one of the contract fits only a free one."""
     return len(made) == len(taken) and all(
-        not _is_fixed(side) or side == size for size, side in zip(made, taken, strict=True)
+        not is_fixed(side) or side == size for size, side in zip(made, taken, strict=True)
     )
-
-
-def _is_fixed(side: object) -> bool:
-    return isinstance(side, int) and side > 0
-
-
-def _show(shape: Sequence[int | str | None]) -> str:
-    return "[" + ", ".join(str(side) if _is_fixed(side) else "?" for side in shape) + "]"
 
 
 def _unknown(name: str, kind: str, names: list[str]) -> str:
@@ -104,13 +97,15 @@ def _output_problems(contract: LoadedContract, specs: dict[str, TensorSpec]) -> 
         shape, dtype = specs[name].shape, specs[name].dtype
         if isinstance(output, MaskOutput) and dtype in _INDEX_DTYPES:
             problems.append(
-                f"output '{name}': a mask is read from scores, the model gives {dtype} {_show(shape)}; where these are "
+                f"output '{name}': a mask is read from scores, the model gives {dtype} {show_shape(shape)}; where these are "
                 "indices of the labels, its kind is 'index-map'"
             )
             continue
         wanted = _output_shapes(contract, place)
         if wanted and not any(_shapes_fit_output(one, shape) for one in wanted):
-            problems.append(f"output '{name}': {_needed(contract, wanted)}, the model gives {_show(shape)}")
+            problems.append(
+                f"output '{name}': {_needed(contract, wanted)}, the model gives {show_shape(shape)}"
+            )
     return problems
 
 
@@ -120,7 +115,7 @@ _INDEX_DTYPES = frozenset({"int32", "int64"})
 
 def _shapes_fit_output(wanted: Shape, given: Sequence[int | str | None]) -> bool:
     return len(wanted) == len(given) and all(
-        size is None or not _is_fixed(side) or size == side for size, side in zip(wanted, given, strict=True)
+        size is None or not is_fixed(side) or size == side for size, side in zip(wanted, given, strict=True)
     )
 
 
@@ -158,5 +153,5 @@ def _needed(contract: LoadedContract, shapes: tuple[Shape, ...]) -> str:
         "boxes": f"the decoder with {len(contract.labels)} labels needs",
         "keypoints": f"the decoder with {len(contract.keypoints)} keypoints needs",
     }
-    wanted = " or ".join(map(_show, shapes))
+    wanted = " or ".join(map(show_shape, shapes))
     return f"{reasons.get(contract.schema.output.kind, 'the decoder needs')} {wanted}"

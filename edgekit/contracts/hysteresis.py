@@ -8,7 +8,7 @@ either side of the threshold are a miss and a false alarm, is :func:`edgekit.con
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +40,7 @@ def lower_threshold(contract: LoadedContract) -> LoadedContract | None:
         return None
     lower = max(output.score_threshold - SCORE_BAND, output.score_threshold / 2)
     output = output.model_copy(update={"score_threshold": lower})
-    return replace(contract, schema=contract.schema.model_copy(update={"output": output}))
+    return contract.reading(output)
 
 
 def by_two(sure: Sequence[Prediction], possible: Sequence[Prediction]) -> tuple[BoxesByTwo, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.contracts._named_files import lines, read_named_files
-from edgekit.contracts.schema import Contract, TokenInput
+from edgekit.contracts.schema import Contract, Output, TokenInput
 from edgekit.contracts.types import Encoded, Raw, Tensor, TensorSpec
 from edgekit.errors import ContractError
 from edgekit.strict import check_record
@@ -42,6 +42,10 @@ class LoadedContract:
         for name in sorted(self.files):
             digest.update(b"\0" + name.encode() + b"\0" + hashlib.sha256(self.files[name]).digest())
         return digest.hexdigest()
+
+    def reading(self, output: Output) -> LoadedContract:
+        """The same with another way to read what the model gives, such as another threshold."""
+        return replace(self, schema=self.schema.model_copy(update={"output": output}))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from edgekit.contracts.numbers import sigmoid
 from edgekit.contracts.predictions import Mask
 from edgekit.contracts.runs import UNKNOWN, Indices
 from edgekit.contracts.schema import IndexMapOutput, MaskOutput
+from edgekit.contracts.shapes import show_shape
 from edgekit.contracts.types import Tensor
 from edgekit.errors import ContractError
 
@@ -61,7 +62,7 @@ def _index_map(indices: Tensor, output: IndexMapOutput, labels: int) -> Tensor:
     """[height, width], whole numbers below ``labels``."""
     shape = next((shape for shape in INDEX_MAP_SHAPES if _is_shape(indices.shape, shape)), None)
     if shape is None:
-        wanted = " or ".join(map(_show, INDEX_MAP_SHAPES))
+        wanted = " or ".join(map(show_shape, INDEX_MAP_SHAPES))
         raise ContractError(f"output '{output.name}' has shape {list(indices.shape)}; it needs {wanted}")
     map_ = indices.reshape([there for side, there in zip(shape, indices.shape, strict=True) if side is None])
     wrong = map_[(map_ < 0) | (map_ >= labels) | (map_ != np.rint(map_))]
@@ -80,10 +81,6 @@ def _is_shape(given: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
     return len(given) == len(shape) and all(
         side in (None, there) for side, there in zip(shape, given, strict=True)
     )
-
-
-def _show(shape: tuple[int | None, ...]) -> str:
-    return f"[{', '.join('?' if side is None else str(side) for side in shape)}]"
 
 
 def _mask(
@@ -117,7 +114,9 @@ def _maps(scores: Tensor, output: MaskOutput, labels: tuple[str, ...]) -> _Float
         raise ContractError(f"output '{output.name}': {problem}")
     shape = output.shape(len(labels))
     if not _is_shape(scores.shape, shape):
-        raise ContractError(f"output '{output.name}' has shape {list(scores.shape)}; it needs {_show(shape)}")
+        raise ContractError(
+            f"output '{output.name}' has shape {list(scores.shape)}; it needs {show_shape(shape)}"
+        )
     maps = scores[0] if output.layout == "nchw" else scores[0].transpose(2, 0, 1)
     # a class that is ruled out: minus infinity times a weight of nothing would be no number
     return np.maximum(np.ascontiguousarray(maps, np.float32), _LOWEST)
@@ -148,10 +147,15 @@ class _Axis:
         centres = (np.arange(pixels) + 0.5) * geometry.scale[axis] + geometry.offset[axis]
         self.seen = (centres >= 0) & (centres <= input_pixels)
         places = np.clip(centres * (length / input_pixels) - 0.5, 0.0, length - 1.0)
-        self.nearest = np.floor(places + 0.5).astype(np.intp)
+        self._places = places
         self._low = np.floor(places).astype(np.intp)
         self._high = np.minimum(self._low + 1, length - 1)
         self._share = (places - self._low).astype(np.float32)[:, None]
+
+    @property
+    def nearest(self) -> npt.NDArray[np.intp]:
+        """The map's pixel that each lies in."""
+        return np.asarray(np.floor(self._places + 0.5), np.intp)
 
     def between(self, values: _Floats, part: slice) -> _Floats:
         """``values`` [n, m] at these of the pixels along the first side."""
